@@ -1,0 +1,1 @@
+"""Tools without a domain: ids, money, clock, pagination, secret box, schema base."""

@@ -1,0 +1,14 @@
+"""The one source of the current time: UTC, in whole milliseconds, as BSON stores it."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The current UTC time, truncated to milliseconds so that a stored time reads back equal."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def to_wire(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and ``Z``, e.g. ``2026-11-20T22:57:04.671Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,33 @@
+"""The base of every wire shape and the field types that several rooms share."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from gateway.kit import clock
+
+WireTime = Annotated[
+    datetime,
+    PlainSerializer(clock.to_wire, return_type=str),
+    Field(examples=["2026-11-20T22:57:04.671Z"]),
+]
+"""A UTC time, always with a fraction and ``Z``."""
+
+WireAmount = Annotated[float, Field(description="Major units of the currency.", examples=[1000.00])]
+
+_NO_NUL = r"^[^\x00]*$"
+ShortText = Annotated[str, Field(max_length=200, pattern=_NO_NUL)]
+LongText = Annotated[str, Field(max_length=2000, pattern=_NO_NUL)]
+EMAIL_PATTERN = r"^[^@\s\x00]{1,64}@[^@\s\x00.]+(\.[^@\s\x00.]+)+$"
+
+
+class WireModel(BaseModel):
+    """JSON in ``camelCase``; ``snake_case`` in the code."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class RequestModel(WireModel):
+    """A request body. Unknown members are ignored, as clients of this API expect."""
