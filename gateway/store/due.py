@@ -1,0 +1,112 @@
+"""Work with a due time: claimed with a lease, so that any number of processes may do it.
+
+A due document carries ``due_at`` while something is still to be done with it. Claiming moves
+``due_at`` to the end of the lease, so that a killed worker's work comes up again by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Any, TypeVar
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from gateway.kit import clock
+from gateway.store.document import StoredDocument
+
+log = structlog.get_logger(__name__)
+
+_AFTER_ERROR_SECONDS = 1.0
+
+
+class DueDocument(StoredDocument):
+    """A document that may have something to be done at ``due_at``; ``claim`` is whose turn it is."""
+
+    due_at: datetime | None = None
+    claim: str | None = None
+
+
+D = TypeVar("D", bound=DueDocument)
+
+
+Candidate = Mapping[str, Any]
+"""A due document's ``_id`` and ``owner_id``."""
+
+_CANDIDATES_FACTOR = 4
+
+
+def _all(candidates: list[Candidate]) -> list[str]:
+    return [candidate["_id"] for candidate in candidates]
+
+
+async def claim_due(
+    kind: type[D],
+    *,
+    limit: int,
+    lease_seconds: float,
+    where: Mapping[str, Any] | None = None,
+    choose: Callable[[list[Candidate]], list[str]] = _all,
+) -> list[D]:
+    """Take up to ``limit`` due documents, the longest due first, for ``lease_seconds``.
+
+    No two callers get the same document before its lease has run out. ``where`` narrows the
+    search; ``choose`` picks from the candidates, of which it is shown more than ``limit``.
+    """
+    now = clock.now()
+    due = {"due_at": {"$lte": now}}
+    collection = kind.get_pymongo_collection()
+    shown = limit if choose is _all else limit * _CANDIDATES_FACTOR
+    found = collection.find({**due, **(where or {})}, {"_id": 1, "owner_id": 1})
+    ids = choose(await found.sort("due_at", 1).limit(shown).to_list())
+    if not ids:
+        return []
+    claim = token_hex(12)
+    await collection.update_many(
+        {"_id": {"$in": ids}, **due},
+        {"$set": {"due_at": now + timedelta(seconds=lease_seconds), "claim": claim}},
+    )
+    return await kind.find({"_id": {"$in": ids}, "claim": claim}).to_list()
+
+
+class Worker:
+    """Calls ``step`` over and over: at once while it finds work, else every ``poll_seconds``.
+
+    ``step`` returns how much it did. An unreachable store is waited for; any other exception is
+    logged and the loop goes on, since the work's lease brings it back.
+    """
+
+    def __init__(self, name: str, step: Callable[[], Awaitable[int]], poll_seconds: float) -> None:
+        self._name = name
+        self._step = step
+        self._poll_seconds = poll_seconds
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for work now rather than at the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            self._wake.clear()
+            if not await self._guarded_step():
+                await self._pause(self._poll_seconds)
+
+    async def _guarded_step(self) -> int:
+        try:
+            return await self._step()
+        except PyMongoError as error:
+            log.warning("worker_store_error", worker=self._name, error=type(error).__name__)
+        except Exception:
+            log.exception("worker_failed", worker=self._name)
+        await asyncio.sleep(_AFTER_ERROR_SECONDS)
+        return 0
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
