@@ -1,0 +1,129 @@
+"""Sends due deliveries, several at once, and no more than a few of one owner at a time."""
+
+import asyncio
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from gateway.config import Settings
+from gateway.kit import clock
+from gateway.metrics import DELIVERIES
+from gateway.store.due import Candidate, claim_due
+from gateway.users import service as users
+from gateway.webhooks import sender
+from gateway.webhooks.documents import Attempt, Delivery, DeliveryStatus, Event
+from gateway.webhooks.retry import wait_before_retry
+from gateway.webhooks.signing import webhook_headers
+
+log = structlog.get_logger(__name__)
+
+_DRAIN_SECONDS = 2.0
+
+
+class DeliveryWorker:
+    """``step`` claims what is due and starts its attempts; ``close`` lets running ones finish.
+
+    An owner whose receiver hangs keeps at most ``WEBHOOK_CONCURRENCY_PER_OWNER`` attempts busy.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client = sender.http_client(settings.webhook_timeout_seconds, settings.webhook_concurrency)
+        self._running: set[asyncio.Task[None]] = set()
+        self._per_owner: Counter[str] = Counter()
+
+    async def step(self) -> int:
+        """Start attempts for due deliveries; return how many."""
+        free = self._settings.webhook_concurrency - len(self._running)
+        if free <= 0:
+            return 0
+        limit = self._settings.webhook_concurrency_per_owner
+        saturated = [owner for owner, count in self._per_owner.items() if count >= limit]
+        deliveries = await claim_due(
+            Delivery,
+            limit=free,
+            lease_seconds=self._settings.webhook_timeout_seconds + self._settings.worker_lease_seconds,
+            where={"owner_id": {"$nin": saturated}} if saturated else None,
+            choose=lambda candidates: self._fair_share(candidates, free),
+        )
+        events = {event.id: event for event in await _events_of(deliveries)}
+        for delivery in deliveries:
+            self._start(delivery, events[delivery.event_id])
+        return len(deliveries)
+
+    async def close(self) -> None:
+        """Wait a moment for running attempts; what is cut off comes up again after its lease."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=_DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._client.aclose()
+
+    def _fair_share(self, candidates: list[Candidate], free: int) -> list[str]:
+        taken = self._per_owner.copy()
+        chosen = []
+        for candidate in candidates:
+            if taken[candidate["owner_id"]] < self._settings.webhook_concurrency_per_owner:
+                taken[candidate["owner_id"]] += 1
+                chosen.append(candidate["_id"])
+        return chosen[:free]
+
+    def _start(self, delivery: Delivery, event: Event) -> None:
+        self._per_owner[delivery.owner_id] += 1
+        task = asyncio.create_task(self._deliver(delivery, event))
+        self._running.add(task)
+
+        def finished(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            self._per_owner[delivery.owner_id] -= 1
+            if not self._per_owner[delivery.owner_id]:
+                del self._per_owner[delivery.owner_id]
+            if not task.cancelled() and (error := task.exception()):
+                log.error("delivery_not_recorded", delivery=delivery.id, error=type(error).__name__)
+
+        task.add_done_callback(finished)
+
+    async def _deliver(self, delivery: Delivery, event: Event) -> None:
+        secret = await users.webhook_secret(self._settings, delivery.owner_id)
+        headers = webhook_headers(secret, event.id, int(time.time()), event.body)
+        attempt = await sender.attempt(
+            self._client, delivery.url, event.body, headers, self._settings.webhook_timeout_seconds
+        )
+        change = self._outcome(delivery, attempt)
+        collection = Delivery.get_pymongo_collection()
+        await collection.update_one(
+            {"_id": delivery.id, "claim": delivery.claim},
+            {"$set": change, "$push": {"attempts": attempt.model_dump()}},
+        )
+        result = "succeeded" if sender.succeeded(attempt) else "failed"
+        DELIVERIES.labels(result).inc()
+        log.info(
+            "delivery_attempt",
+            delivery=delivery.id,
+            event=event.id,
+            result=result,
+            status=attempt.status_code,
+            error=attempt.error,
+            milliseconds=attempt.milliseconds,
+        )
+
+    def _outcome(self, delivery: Delivery, attempt: Attempt) -> dict[str, Any]:
+        if sender.succeeded(attempt):
+            return {"status": DeliveryStatus.SUCCEEDED, "due_at": None, "claim": None}
+        wait = wait_before_retry(
+            len(delivery.attempts) + 1,
+            self._settings.webhook_retry_seconds,
+            self._settings.webhook_retry_jitter,
+        )
+        if wait is None:
+            return {"status": DeliveryStatus.FAILED, "due_at": None, "claim": None}
+        return {"due_at": clock.now() + timedelta(seconds=wait), "claim": None}
+
+
+async def _events_of(deliveries: list[Delivery]) -> list[Event]:
+    ids = [delivery.event_id for delivery in deliveries]
+    return await Event.find({"_id": {"$in": ids}}).to_list() if ids else []
