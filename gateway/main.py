@@ -1,0 +1,121 @@
+"""The application: its lifespan, its middleware, its routes."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from beanie import Document
+from fastapi import FastAPI
+
+from gateway import SERVICE_NAME, VERSION
+from gateway.api import include_routers
+from gateway.api_keys.documents import ApiKey
+from gateway.auth.documents import UsedSignature
+from gateway.config import Settings
+from gateway.errors import StartupError, install_error_handlers
+from gateway.idempotency.documents import IdempotencyRecord
+from gateway.kit import clock
+from gateway.logs import configure_logs
+from gateway.middleware.request_context import RequestContext
+from gateway.openapi import install_openapi
+from gateway.payments import service as payments
+from gateway.payments.documents import DeletedTransaction, Transaction
+from gateway.store.connection import open_store
+from gateway.store.due import Worker
+from gateway.users import service as users
+from gateway.users.documents import User
+from gateway.webhooks.documents import Delivery, Event
+from gateway.webhooks.worker import DeliveryWorker
+
+DOCUMENTS: tuple[type[Document], ...] = (
+    User,
+    ApiKey,
+    UsedSignature,
+    IdempotencyRecord,
+    Transaction,
+    DeletedTransaction,
+    Event,
+    Delivery,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The gateway as an ASGI application; without ``settings`` those of the environment.
+
+    Raises:
+        StartupError: settings that can't be used.
+    """
+    settings = settings or Settings.load()
+    configure_logs(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _stop_with_parent()
+        async with open_store(settings, DOCUMENTS) as store:
+            app.state.store = store
+            app.state.started_at = clock.now()
+            if password := await users.ensure_system_admin(settings):
+                print(
+                    f"  admin     {settings.admin_email}, password {password} (shown this once)", flush=True
+                )
+            async with _workers(settings):
+                yield
+
+    app = FastAPI(title=SERVICE_NAME, version=VERSION, lifespan=lifespan)
+    app.state.settings = settings
+    install_error_handlers(app)
+    install_openapi(app)
+    include_routers(app)
+    app.add_middleware(RequestContext, max_body_bytes=settings.max_body_bytes)
+    return app
+
+
+@asynccontextmanager
+async def _workers(settings: Settings) -> AsyncIterator[None]:
+    """Complete payments and deliver webhooks while the application runs."""
+    deliverer = DeliveryWorker(settings)
+    deliveries = Worker("deliveries", deliverer.step, settings.worker_poll_seconds)
+
+    async def complete() -> int:
+        count = await payments.complete_due(settings)
+        if count:
+            deliveries.wake()
+        return count
+
+    completions = Worker("completions", complete, settings.worker_poll_seconds)
+    tasks = [asyncio.create_task(worker.run()) for worker in (completions, deliveries)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await deliverer.close()
+
+
+def _stop_with_parent() -> None:
+    """A worker process whose supervisor was killed stops too, rather than serve on unseen."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            loop.remove_reader(parent.sentinel)
+            with suppress(ProcessLookupError):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.add_reader(parent.sentinel, stop)
+
+
+def __getattr__(name: str) -> FastAPI:
+    """``gateway.main:app`` for servers that want an instance; importing alone reads no settings."""
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        return create_app()
+    except StartupError as error:
+        sys.exit(f"error: {error}")

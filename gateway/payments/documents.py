@@ -1,0 +1,53 @@
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from gateway.payments.states import TransactionStatus
+from gateway.store.document import StoredDocument
+from gateway.store.due import DueDocument
+
+
+class Transaction(DueDocument):
+    """A charge. ``amount`` is in minor units; ``due_at`` is when it completes, while pending.
+
+    Ids sort by creation, so ``_id`` also orders by time. ``amount_key`` is the amount on a
+    scale that all currencies share.
+    """
+
+    owner_id: str
+    api_key_id: str
+    customer_name: str
+    amount: int
+    amount_key: int
+    currency: str
+    details: str | None
+    metadata: dict[str, Any]
+    status: TransactionStatus
+    webhook_url: str | None
+    created_at: datetime
+    completed_at: datetime | None = None
+
+    class Settings:
+        name = "transactions"
+        indexes: ClassVar = [
+            IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("owner_id", ASCENDING), ("amount_key", ASCENDING), ("_id", ASCENDING)]),
+            IndexModel([("owner_id", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("owner_id", ASCENDING), ("currency", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("owner_id", ASCENDING), ("customer_name", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
+        ]
+
+
+class DeletedTransaction(StoredDocument):
+    """A transaction that was deleted: out of every list, kept whole for the audit trail."""
+
+    owner_id: str
+    deleted_at: datetime
+    deleted_by: str
+    transaction: dict[str, Any]
+
+    class Settings:
+        name = "deleted_transactions"
+        indexes: ClassVar = [IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)])]

@@ -1,0 +1,148 @@
+"""Lists of transactions: filters, order and pages, each served by an index."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from beanie import SortDirection
+
+from gateway.errors import GatewayError
+from gateway.kit import money
+from gateway.kit.ids import id_floor, millis
+from gateway.kit.pagination import InvalidCursor, Position, decode_cursor, encode_cursor
+from gateway.payments.documents import Transaction
+from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
+from gateway.payments.states import TransactionStatus
+
+_INT64_MAX = 2**63 - 1
+
+
+class NoTransactions(GatewayError):
+    status_code = 404
+    error_code = "NO_TRANSACTIONS"
+    detail = "No transactions found for this user."
+
+
+class NoMatchingTransactions(GatewayError):
+    status_code = 404
+    error_code = "NO_TRANSACTIONS"
+    detail = "No transactions found matching the query for this user."
+
+
+class CursorRefused(GatewayError):
+    status_code = 422
+    error_code = "INVALID_CURSOR"
+    detail = "The cursor is not one that this list handed out."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What to list of an owner's transactions; bounds are inclusive, amounts in major units."""
+
+    owner_id: str
+    min_amount: Decimal | None = None
+    max_amount: Decimal | None = None
+    status: TransactionStatus | None = None
+    currency: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    customer_name: str | None = None
+    sort_by: SortBy = SortBy.CREATED_AT
+    sort_order: SortOrder = SortOrder.DESC
+    limit: int = 100
+    cursor: str | None = None
+
+
+async def list_transactions(query: Query) -> dict[str, Any] | None:
+    """The JSON members of a ``TransactionPage``, or ``None`` where nothing matches.
+
+    Raises:
+        CursorRefused: the cursor is of another order, or no cursor.
+    """
+    matching = mongo_filter(query)
+    total = await Transaction.find(matching).count()
+    if not total:
+        return None
+    rows = await _page(query, matching)
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    return {
+        "userId": query.owner_id,
+        "totalTransactions": total,
+        "transactions": [wire_transaction(row) for row in rows],
+        "nextCursor": encode_cursor(_order_name(query), _position(query, rows[-1])) if more else None,
+    }
+
+
+def mongo_filter(query: Query) -> dict[str, Any]:
+    """All that the query matches, whatever the page."""
+    equal = {"status": query.status, "currency": query.currency, "customer_name": query.customer_name}
+    matching: dict[str, Any] = {"owner_id": query.owner_id}
+    matching |= {name: value for name, value in equal.items() if value is not None}
+    if amounts := _amount_bounds(query):
+        matching["amount_key"] = amounts
+    if times := _id_bounds(query):
+        matching["_id"] = times
+    return matching
+
+
+def _amount_bounds(query: Query) -> dict[str, int]:
+    bounds = {}
+    if query.min_amount is not None:
+        bounds["$gte"] = _clamp(math.ceil(money.sort_key_of_major(query.min_amount)))
+    if query.max_amount is not None:
+        bounds["$lte"] = _clamp(math.floor(money.sort_key_of_major(query.max_amount)))
+    return bounds
+
+
+def _clamp(value: int) -> int:
+    return max(-_INT64_MAX, min(value, _INT64_MAX))
+
+
+def _id_bounds(query: Query) -> dict[str, str]:
+    """An id begins with its creation time, so a range of times is a range of ids."""
+    bounds = {}
+    if query.created_from is not None:
+        bounds["$gte"] = id_floor("txn", millis(query.created_from))
+    if query.created_to is not None:
+        bounds["$lt"] = id_floor("txn", millis(query.created_to) + 1)
+    return bounds
+
+
+async def _page(query: Query, matching: dict[str, Any]) -> list[Transaction]:
+    direction = SortDirection.DESCENDING if query.sort_order is SortOrder.DESC else SortDirection.ASCENDING
+    keys = [("_id", direction)]
+    if query.sort_by is SortBy.AMOUNT:
+        keys.insert(0, ("amount_key", direction))
+    branches: list[dict[str, Any]] = [{}] if query.cursor is None else _after(query, direction)
+    # One branch for each run of equal sort values: every branch is an exact index range.
+    conditions = [{"$and": [matching, branch]} if branch else matching for branch in branches]
+    return await Transaction.find(*_any_of(conditions)).sort(keys).limit(query.limit + 1).to_list()
+
+
+def _any_of(conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return conditions if len(conditions) == 1 else [{"$or": conditions}]
+
+
+def _after(query: Query, direction: int) -> list[dict[str, Any]]:
+    try:
+        last = decode_cursor(_order_name(query), query.cursor or "")
+    except InvalidCursor as error:
+        raise CursorRefused from error
+    beyond = "$lt" if direction < 0 else "$gt"
+    if query.sort_by is SortBy.CREATED_AT:
+        return [{"_id": {beyond: last.id}}]
+    return [
+        {"amount_key": last.value, "_id": {beyond: last.id}},
+        {"amount_key": {beyond: last.value}},
+    ]
+
+
+def _position(query: Query, row: Transaction) -> Position:
+    return Position(row.amount_key if query.sort_by is SortBy.AMOUNT else 0, row.id)
+
+
+def _order_name(query: Query) -> str:
+    return f"{query.sort_by}-{query.sort_order}"
