@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     webhook_concurrency: PositiveInt = 64
     webhook_concurrency_per_owner: PositiveInt = 8
     worker_poll_seconds: PositiveFloat = 0.25
-    worker_lease_seconds: PositiveFloat = 30.0
+    worker_lease_seconds: PositiveFloat = 10.0
 
     @field_validator("webhook_retry_seconds", mode="before")
     @classmethod

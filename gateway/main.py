@@ -77,8 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _workers(settings: Settings) -> AsyncIterator[None]:
     """Complete payments and deliver webhooks while the application runs."""
-    deliverer = DeliveryWorker(settings)
-    deliveries = Worker("deliveries", deliverer.step, settings.worker_poll_seconds)
+    deliveries = DeliveryWorker(settings)
 
     async def complete() -> int:
         count = await payments.complete_due(settings)
@@ -87,14 +86,12 @@ async def _workers(settings: Settings) -> AsyncIterator[None]:
         return count
 
     completions = Worker("completions", complete, settings.worker_poll_seconds)
-    tasks = [asyncio.create_task(worker.run()) for worker in (completions, deliveries)]
+    completions.start()
+    deliveries.start()
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await deliverer.close()
+        await asyncio.gather(completions.stop(), deliveries.stop())
 
 
 def _stop_with_parent() -> None:

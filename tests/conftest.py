@@ -1,7 +1,7 @@
 """Fixtures: one real mongod for the whole run, a fresh database for each test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from gateway.config import Settings
 from gateway.main import create_app
 from gateway.store.mongod import EmbeddedMongod
 from tests.support.factories import make_settings
+from tests.support.live import LiveGateway, wait_until_no_mongod
 from tests.support.receiver import Receiver
 
 
@@ -49,6 +50,21 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as made:
         yield made
+
+
+@pytest.fixture
+def live_gateway(tmp_path: Path) -> Iterator[Callable[..., LiveGateway]]:
+    """Makes gateways in processes of their own, all on one data folder; ends what is left."""
+    made: list[LiveGateway] = []
+
+    def make(**values: str) -> LiveGateway:
+        made.append(LiveGateway(tmp_path / "data", **values))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.end()
+    wait_until_no_mongod(tmp_path / "data")
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class AccessDenied(GatewayError):
         return cls(f"Access denied. Allowed roles: {tuple(role.value for role in roles)}")
 
 
-def settings_of(request: Request) -> Settings:
+async def settings_of(request: Request) -> Settings:
     """The settings of the application that serves this request."""
     settings: Settings = request.app.state.settings
     return settings

@@ -10,7 +10,7 @@ from gateway.errors import responses
 from gateway.kit.routing import GatewayRoute
 from gateway.kit.schema import ShortText
 from gateway.users import service as users
-from gateway.users.schemas import LoginAnswer, LoginRequest
+from gateway.users.schemas import LoginAnswer, LoginEmail, LoginRequest
 
 router = APIRouter(tags=["People"], route_class=GatewayRoute)
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["People"], route_class=GatewayRoute)
 class PasswordForm(BaseModel):
     """The OAuth 2 password grant's form (RFC 6749, 4.3.2); ``username`` is the e-mail."""
 
-    username: ShortText = Field(examples=["ada@shop.example"])
+    username: LoginEmail
     password: ShortText = Field(examples=["correct-horse"])
     grant_type: str | None = Field(None, pattern="^password$")
     scope: str = ""

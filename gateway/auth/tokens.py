@@ -35,6 +35,6 @@ def token_subject(settings: Settings, token: str) -> str | None:
             algorithms=[_ALGORITHM],
             options={"require_exp": True, "require_sub": True, "require_iat": True},
         )
-    except JWTError:
+    except (JWTError, RecursionError):  # the latter: JSON nested too deeply to be read
         return None
     return str(claims["sub"])

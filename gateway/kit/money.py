@@ -32,7 +32,7 @@ def parse_decimal(value: object) -> Decimal:
         raise InvalidAmount("must be a number or a decimal string")
     if isinstance(value, str) and not _DECIMAL_TEXT.fullmatch(value):
         raise InvalidAmount("must be a number or a decimal string")
-    amount = Decimal(str(value))
+    amount = Decimal(str(value) if isinstance(value, float) else value)
     if not amount.is_finite():
         raise InvalidAmount("must be finite")
     return amount
@@ -50,12 +50,12 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
         raise InvalidAmount("must be greater than zero")
     if amount.adjusted() + decimals > 12:
         raise InvalidAmount(f"must be at most {MAX_MINOR_UNITS:,} minor units")
-    minor = amount.scaleb(decimals)
-    if minor != minor.to_integral_value():
+    minor = int(amount.scaleb(decimals))
+    if Decimal(minor).scaleb(-decimals) != amount:
         raise InvalidAmount(f"{currency} has {decimals} decimals, the amount has more")
     if minor > MAX_MINOR_UNITS:
         raise InvalidAmount(f"must be at most {MAX_MINOR_UNITS:,} minor units")
-    return int(minor)
+    return minor
 
 
 def to_wire(minor: int, currency: str) -> int | float:

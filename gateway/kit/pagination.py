@@ -34,6 +34,6 @@ def decode_cursor(order: str, cursor: str) -> Position:
         position = Position(int(value), row_id)
     except (binascii.Error, UnicodeError, ValueError) as error:
         raise InvalidCursor("not a cursor of this list") from error
-    if given_order != order or abs(position.value) >= 2**63:
+    if given_order != order or abs(position.value) >= 2**63 or encode_cursor(order, position) != cursor:
         raise InvalidCursor("not a cursor of this list in this order")
     return position

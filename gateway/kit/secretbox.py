@@ -30,7 +30,7 @@ class SecretBox:
         """
         try:
             plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise ValueError("sealed under another ENCRYPTION_KEY, or damaged") from error
         return plain.decode()
 

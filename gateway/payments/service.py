@@ -7,7 +7,7 @@ import orjson
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from gateway.auth.callers import SignedCaller
-from gateway.auth.documents import UsedSignature
+from gateway.auth.replay import use_signature
 from gateway.auth.signatures import SignatureAlreadyUsed
 from gateway.config import Settings
 from gateway.errors import GatewayError
@@ -59,7 +59,7 @@ async def charge(
         if key is not None:
             await idempotency.remember(settings, key, answer, session)
         if merchant.once is not None:
-            await _use_signature(settings, merchant, session)
+            await use_signature(settings, merchant.owner.key_id, merchant.once, session)
         await transaction.insert(session=session)
         await record_events([_happening("payment.created", transaction)], session)
 
@@ -189,13 +189,3 @@ def _happening(kind: str, transaction: Transaction, *, url: str | None = None) -
         data=wire_transaction(transaction),
         url=url,
     )
-
-
-async def _use_signature(settings: Settings, merchant: SignedCaller, session: Session) -> None:
-    assert merchant.once is not None
-    tolerance = timedelta(seconds=settings.signature_tolerance_seconds)
-    await UsedSignature(
-        id=f"{merchant.owner.key_id}:{merchant.once.timestamp}:{merchant.once.digest}",
-        # Kept well past the moment at which the timestamp itself becomes too old.
-        expires_at=clock.now() + 3 * tolerance,
-    ).insert(session=session)

@@ -19,6 +19,7 @@ from gateway.store.document import StoredDocument
 log = structlog.get_logger(__name__)
 
 _AFTER_ERROR_SECONDS = 1.0
+_STOP_SECONDS = 5.0
 
 
 class DueDocument(StoredDocument):
@@ -82,16 +83,29 @@ class Worker:
         self._step = step
         self._poll_seconds = poll_seconds
         self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin, in a task of its own."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def stop(self) -> None:
+        """End after the step that is under way; one that takes too long is cut off."""
+        self._stopping = True
+        self.wake()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=_STOP_SECONDS)
+            self._task.cancel()
 
     def wake(self) -> None:
         """Look for work now rather than at the next poll."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Run until cancelled."""
-        while True:
+    async def _run(self) -> None:
+        while not self._stopping:
             self._wake.clear()
-            if not await self._guarded_step():
+            if not await self._guarded_step() and not self._stopping:
                 await self._pause(self._poll_seconds)
 
     async def _guarded_step(self) -> int:
@@ -101,7 +115,7 @@ class Worker:
             log.warning("worker_store_error", worker=self._name, error=type(error).__name__)
         except Exception:
             log.exception("worker_failed", worker=self._name)
-        await asyncio.sleep(_AFTER_ERROR_SECONDS)
+        await self._pause(_AFTER_ERROR_SECONDS)
         return 0
 
     async def _pause(self, seconds: float) -> None:

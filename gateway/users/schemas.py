@@ -54,8 +54,14 @@ class RegisterAnswer(WireModel):
     created_at: WireTime
 
 
+LoginEmail = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00]*$", max_length=254), Field(examples=["ada@shop.example"])
+]
+"""As long as an e-mail may be; one that is none is as wrong as an unknown one."""
+
+
 class LoginRequest(RequestModel):
-    email: ShortText = Field(examples=["ada@shop.example"])
+    email: LoginEmail
     password: ShortText = Field(examples=["correct-horse"])
 
 

@@ -11,7 +11,7 @@ import structlog
 from gateway.config import Settings
 from gateway.kit import clock
 from gateway.metrics import DELIVERIES
-from gateway.store.due import Candidate, claim_due
+from gateway.store.due import Candidate, Worker, claim_due
 from gateway.users import service as users
 from gateway.webhooks import sender
 from gateway.webhooks.documents import Attempt, Delivery, DeliveryStatus, Event
@@ -24,7 +24,7 @@ _DRAIN_SECONDS = 2.0
 
 
 class DeliveryWorker:
-    """``step`` claims what is due and starts its attempts; ``close`` lets running ones finish.
+    """Claims what is due and runs its attempts side by side; ``stop`` ends it.
 
     An owner whose receiver hangs keeps at most ``WEBHOOK_CONCURRENCY_PER_OWNER`` attempts busy.
     """
@@ -34,6 +34,9 @@ class DeliveryWorker:
         self._client = sender.http_client(settings.webhook_timeout_seconds, settings.webhook_concurrency)
         self._running: set[asyncio.Task[None]] = set()
         self._per_owner: Counter[str] = Counter()
+        self._loop = Worker("deliveries", self.step, settings.worker_poll_seconds)
+        self.start = self._loop.start
+        self.wake = self._loop.wake
 
     async def step(self) -> int:
         """Start attempts for due deliveries; return how many."""
@@ -54,8 +57,9 @@ class DeliveryWorker:
             self._start(delivery, events[delivery.event_id])
         return len(deliveries)
 
-    async def close(self) -> None:
-        """Wait a moment for running attempts; what is cut off comes up again after its lease."""
+    async def stop(self) -> None:
+        """Start no more, wait a moment for running ones; a cut off one is due again after its lease."""
+        await self._loop.stop()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=_DRAIN_SECONDS)
             for task in late:
@@ -77,15 +81,19 @@ class DeliveryWorker:
         task = asyncio.create_task(self._deliver(delivery, event))
         self._running.add(task)
 
-        def finished(task: asyncio.Task[None]) -> None:
-            self._running.discard(task)
-            self._per_owner[delivery.owner_id] -= 1
-            if not self._per_owner[delivery.owner_id]:
-                del self._per_owner[delivery.owner_id]
-            if not task.cancelled() and (error := task.exception()):
-                log.error("delivery_not_recorded", delivery=delivery.id, error=type(error).__name__)
+        task.add_done_callback(lambda task: self._finished(task, delivery))
 
-        task.add_done_callback(finished)
+    def _finished(self, task: asyncio.Task[None], delivery: Delivery) -> None:
+        self._running.discard(task)
+        self._per_owner[delivery.owner_id] -= 1
+        busy = self._per_owner[delivery.owner_id]
+        if not busy:
+            del self._per_owner[delivery.owner_id]
+        # Claims are made for several at a time: not for each slot that falls free.
+        if busy <= self._settings.webhook_concurrency_per_owner // 2:
+            self.wake()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("delivery_not_recorded", delivery=delivery.id, error=type(error).__name__)
 
     async def _deliver(self, delivery: Delivery, event: Event) -> None:
         secret = await users.webhook_secret(self._settings, delivery.owner_id)

@@ -34,6 +34,8 @@ def environment(data_dir: Path, **values: str) -> dict[str, str]:
         "PAYMENT_DELAY_SECONDS": "0.2",
         "WEBHOOK_RETRY_SECONDS": "0.2,0.5,1,2,4,8,16",
         "LOG_LEVEL": "WARNING",
+        "WORKER_LEASE_SECONDS": "2",
+        "WEBHOOK_TIMEOUT_SECONDS": "2",
         "PYTHONPATH": str(ROOT),
         **values,
     }
@@ -96,7 +98,12 @@ class LiveGateway:
     ) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
-        wait_until_no_mongod(self._data_dir)
+
+    def end(self) -> None:
+        """Make sure that nothing of it runs any more, as after a failed test."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        self._close_pipe()
 
     def _close_pipe(self) -> None:
         if self.process is not None and self.process.stdout is not None:
