@@ -58,7 +58,7 @@ def live_gateway(tmp_path: Path) -> Iterator[Callable[..., LiveGateway]]:
     made: list[LiveGateway] = []
 
     def make(**values: str) -> LiveGateway:
-        made.append(LiveGateway(tmp_path / "data", **values))
+        made.append(LiveGateway(tmp_path / "data", port=None, **values))
         return made[-1]
 
     yield make

@@ -48,7 +48,7 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
     decimals = DECIMALS[currency]
     if amount <= 0:
         raise InvalidAmount("must be greater than zero")
-    if amount.adjusted() + decimals > 12:
+    if not amount.is_finite() or amount.adjusted() + decimals > 12:
         raise InvalidAmount(f"must be at most {MAX_MINOR_UNITS:,} minor units")
     minor = int(amount.scaleb(decimals))
     if Decimal(minor).scaleb(-decimals) != amount:

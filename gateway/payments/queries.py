@@ -61,11 +61,11 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
     Raises:
         CursorRefused: the cursor is of another order, or no cursor.
     """
-    matching = mongo_filter(query)
-    total = await Transaction.find(matching).count()
+    condition, order = page_command(query, query.cursor)
+    total = await Transaction.find(mongo_filter(query)).count()
     if not total:
         return None
-    rows = await _page(query, matching)
+    rows = await Transaction.find(condition).sort(order).limit(query.limit + 1).to_list()
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     return {
@@ -111,27 +111,34 @@ def _id_bounds(query: Query) -> dict[str, str]:
     return bounds
 
 
-async def _page(query: Query, matching: dict[str, Any]) -> list[Transaction]:
-    direction = SortDirection.DESCENDING if query.sort_order is SortOrder.DESC else SortDirection.ASCENDING
+def page_command(query: Query, cursor: str | None) -> tuple[dict[str, Any], list[tuple[str, SortDirection]]]:
+    """The filter and the order that find the page after ``cursor``.
+
+    Raises:
+        CursorRefused: the cursor is of another order, or no cursor.
+    """
+    matching = mongo_filter(query)
+    ascending = query.sort_order is SortOrder.ASC
+    direction = SortDirection.ASCENDING if ascending else SortDirection.DESCENDING
     keys = [("_id", direction)]
     if query.sort_by is SortBy.AMOUNT:
         keys.insert(0, ("amount_key", direction))
-    branches: list[dict[str, Any]] = [{}] if query.cursor is None else _after(query, direction)
+    if cursor is None:
+        return matching, keys
     # One branch for each run of equal sort values: every branch is an exact index range.
-    conditions = [{"$and": [matching, branch]} if branch else matching for branch in branches]
-    return await Transaction.find(*_any_of(conditions)).sort(keys).limit(query.limit + 1).to_list()
+    return _any_of([{"$and": [matching, branch]} for branch in _after(query, cursor, ascending)]), keys
 
 
-def _any_of(conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return conditions if len(conditions) == 1 else [{"$or": conditions}]
+def _any_of(conditions: list[dict[str, Any]]) -> dict[str, Any]:
+    return conditions[0] if len(conditions) == 1 else {"$or": conditions}
 
 
-def _after(query: Query, direction: int) -> list[dict[str, Any]]:
+def _after(query: Query, cursor: str, ascending: bool) -> list[dict[str, Any]]:
     try:
-        last = decode_cursor(_order_name(query), query.cursor or "")
+        last = decode_cursor(_order_name(query), cursor)
     except InvalidCursor as error:
         raise CursorRefused from error
-    beyond = "$lt" if direction < 0 else "$gt"
+    beyond = "$gt" if ascending else "$lt"
     if query.sort_by is SortBy.CREATED_AT:
         return [{"_id": {beyond: last.id}}]
     return [
