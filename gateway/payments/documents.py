@@ -5,7 +5,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from gateway.payments.states import TransactionStatus
 from gateway.store.document import StoredDocument
-from gateway.store.due import DueDocument
+from gateway.store.due import HAS_DUE_TIME, DueDocument
 
 
 class Transaction(DueDocument):
@@ -36,7 +36,7 @@ class Transaction(DueDocument):
             IndexModel([("owner_id", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("currency", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("customer_name", ASCENDING), ("_id", DESCENDING)]),
-            IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
+            IndexModel([("due_at", ASCENDING)], partialFilterExpression=HAS_DUE_TIME),
         ]
 
 

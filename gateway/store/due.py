@@ -6,7 +6,7 @@ A due document carries ``due_at`` while something is still to be done with it. C
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any, TypeVar
 
@@ -20,6 +20,16 @@ log = structlog.get_logger(__name__)
 
 _AFTER_ERROR_SECONDS = 1.0
 _STOP_SECONDS = 5.0
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HAS_DUE_TIME = {"due_at": {"$gt": _EPOCH}}
+"""The filter of a partial index over what is still to be done; ``due_before`` falls within it."""
+
+
+def due_before(moment: datetime) -> dict[str, Any]:
+    """The filter that finds what is due at ``moment``."""
+    return {"due_at": {"$gt": _EPOCH, "$lte": moment}}
 
 
 class DueDocument(StoredDocument):
@@ -56,7 +66,7 @@ async def claim_due(
     search; ``choose`` picks from the candidates, of which it is shown more than ``limit``.
     """
     now = clock.now()
-    due = {"due_at": {"$lte": now}}
+    due = due_before(now)
     collection = kind.get_pymongo_collection()
     shown = limit if choose is _all else limit * _CANDIDATES_FACTOR
     found = collection.find({**due, **(where or {})}, {"_id": 1, "owner_id": 1})

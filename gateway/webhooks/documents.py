@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from gateway.store.document import StoredDocument
-from gateway.store.due import DueDocument
+from gateway.store.due import HAS_DUE_TIME, DueDocument
 
 
 class Event(StoredDocument):
@@ -53,7 +53,7 @@ class Delivery(DueDocument):
         indexes: ClassVar = [
             IndexModel(
                 [("due_at", ASCENDING), ("owner_id", ASCENDING)],
-                partialFilterExpression={"due_at": {"$type": "date"}},
+                partialFilterExpression=HAS_DUE_TIME,
             ),
             IndexModel([("event_id", ASCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)]),

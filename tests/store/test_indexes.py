@@ -16,6 +16,7 @@ from gateway.payments.queries import Query
 from gateway.payments.schemas import SortBy, SortOrder
 from gateway.payments.states import TransactionStatus
 from gateway.store.connection import Store, open_store
+from gateway.store.due import due_before
 
 _ROWS = 600
 
@@ -47,6 +48,7 @@ async def _winning_plan(store: Store, collection: str, **find: Any) -> str:
 
 
 _OWNER = "user_1"
+_DUE = due_before(datetime(2026, 6, 1, tzinfo=UTC))
 _QUERIES = {
     "all": Query(owner_id=_OWNER),
     "all, oldest first": Query(owner_id=_OWNER, sort_order=SortOrder.ASC),
@@ -83,12 +85,12 @@ async def test_lists_walk_an_index_in_order(store: Store, query: Query, paged: b
 @pytest.mark.parametrize(
     ("collection", "find", "sort"),
     [
-        ("transactions", {"due_at": {"$lte": datetime(2026, 6, 1, tzinfo=UTC)}}, {"due_at": 1}),
+        ("transactions", _DUE, {"due_at": 1}),
         ("transactions", {"_id": "txn_1", "owner_id": _OWNER}, {}),
-        ("deliveries", {"due_at": {"$lte": datetime(2026, 6, 1, tzinfo=UTC)}}, {"due_at": 1}),
+        ("deliveries", _DUE, {"due_at": 1}),
         (
             "deliveries",
-            {"due_at": {"$lte": datetime(2026, 6, 1, tzinfo=UTC)}, "owner_id": {"$nin": [_OWNER]}},
+            {**_DUE, "owner_id": {"$nin": [_OWNER]}},
             {"due_at": 1},
         ),
         ("events", {"_id": {"$in": ["evt_1", "evt_2"]}}, {}),
