@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import StartupError
@@ -17,6 +17,10 @@ MEMORY_URL = "memory://"
 _MIN_SECRET_LENGTH = 32
 _MIN_DISTINCT_CHARACTERS = 10
 _SECRETS_FILE = "secrets.json"
+_YEAR = 31_536_000
+
+_Seconds = Annotated[float, Field(gt=0, le=_YEAR)]
+_WholeSeconds = Annotated[int, Field(gt=0, le=_YEAR)]
 
 
 class Settings(BaseSettings):
@@ -25,7 +29,9 @@ class Settings(BaseSettings):
     Times are seconds. ``Settings.load`` also supplies the two secrets where they may be made up.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     environment: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
@@ -35,30 +41,32 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     max_body_bytes: PositiveInt = 262_144
 
-    mongodb_url: str = ""
+    mongodb_url: str = Field("", repr=False)
     mongodb_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "gateway"
     gateway_data_dir: Path = Path("data")
-    store_timeout_seconds: PositiveFloat = 5.0
+    store_timeout_seconds: _Seconds = 5.0
+    store_max_waiting: PositiveInt = 2000
+    store_max_group: PositiveInt = 128
     mongod_cache_mb: Annotated[int, Field(ge=256)] = 512
 
     admin_email: str = "admin@system.local"
     admin_password: SecretStr = SecretStr("")
 
     jwt_secret: SecretStr = SecretStr("")
-    jwt_lifetime_seconds: PositiveInt = 7200
+    jwt_lifetime_seconds: _WholeSeconds = 7200
     encryption_key: SecretStr = SecretStr("")
     password_hash_rounds: Annotated[int, Field(ge=4, le=16)] = 12
-    signature_tolerance_seconds: PositiveInt = 300
-    idempotency_retention_seconds: Annotated[int, Field(ge=86_400)] = 86_400
+    signature_tolerance_seconds: _WholeSeconds = 300
+    idempotency_retention_seconds: Annotated[int, Field(ge=86_400, le=_YEAR)] = 86_400
 
-    payment_delay_seconds: Annotated[float, Field(ge=0, le=31_536_000)] = 5.0
-    webhook_timeout_seconds: PositiveFloat = 10.0
-    webhook_retry_seconds: Annotated[tuple[PositiveFloat, ...], NoDecode] = (5, 30, 120, 600, 3600, 21_600)
+    payment_delay_seconds: Annotated[float, Field(ge=0, le=_YEAR)] = 5.0
+    webhook_timeout_seconds: _Seconds = 10.0
+    webhook_retry_seconds: Annotated[tuple[_Seconds, ...], NoDecode] = (5, 30, 120, 600, 3600, 21_600)
     webhook_retry_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     webhook_concurrency: PositiveInt = 64
     webhook_concurrency_per_owner: PositiveInt = 8
-    worker_poll_seconds: PositiveFloat = 0.25
-    worker_lease_seconds: PositiveFloat = 10.0
+    worker_poll_seconds: _Seconds = 0.25
+    worker_lease_seconds: _Seconds = 10.0
 
     @field_validator("webhook_retry_seconds", mode="before")
     @classmethod
@@ -85,6 +93,8 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = str(first["loc"][0]).upper() if first["loc"] else "settings"
             raise StartupError(f"{name}: {first['msg']}") from error
+        except UnicodeDecodeError as error:
+            raise StartupError(".env can't be read: it is not UTF-8 text") from error
         if settings.environment == "production":
             settings._refuse_weak_secrets()
         return settings._with_secrets()
@@ -157,7 +167,7 @@ def _stored_secrets(folder: Path) -> dict[str, str]:
         return {name: str(stored[name]) for name in ("jwt_secret", "encryption_key")}
     except OSError as error:
         raise StartupError(f"the data folder {folder} can't be written: {error.strerror}") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StartupError(
             f"{path} is damaged: restore it, or delete it with the data it protects"
         ) from error

@@ -15,7 +15,8 @@ from gateway.kit.cards import mask_card_numbers
 
 log = structlog.get_logger(__name__)
 
-_SECRET_NAMES = ("password", "secret", "token", "card", "apikey", "authorization", "cvc", "cvv")
+# A URL may hold a password or a token.
+_SECRET_NAMES = ("password", "secret", "token", "card", "apikey", "authorization", "cvc", "cvv", "url")
 _MAX_ECHO = 200
 
 
@@ -171,13 +172,19 @@ async def _on_store_error(request: Request, error: Exception) -> Response:
 
 def _safe_problem(problem: Mapping[str, Any]) -> dict[str, Any]:
     """FastAPI's item without anything secret: the echoed input stays only where it is harmless."""
-    safe = {"type": problem["type"], "loc": list(problem["loc"]), "msg": problem["msg"]}
+    # Members of a map are named by the caller, too.
+    loc = [_excerpt(part) if isinstance(part, str) else part for part in problem["loc"]]
+    safe = {"type": problem["type"], "loc": loc, "msg": problem["msg"]}
     if context := {k: v for k, v in problem.get("ctx", {}).items() if isinstance(v, int | float | str)}:
         safe["ctx"] = context
     if _may_echo(problem):
         echoed = problem["input"]
-        safe["input"] = mask_card_numbers(echoed)[:_MAX_ECHO] if isinstance(echoed, str) else echoed
+        safe["input"] = _excerpt(echoed) if isinstance(echoed, str) else echoed
     return safe
+
+
+def _excerpt(text: str) -> str:
+    return mask_card_numbers(text)[:_MAX_ECHO]
 
 
 def _may_echo(problem: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ from gateway.logs import configure_logs
 from gateway.middleware.request_context import RequestContext
 from gateway.openapi import install_openapi
 from gateway.payments import service as payments
-from gateway.payments.documents import DeletedTransaction, Transaction
+from gateway.payments.documents import DeletedTransaction, Transaction, TransactionCount
 from gateway.store.connection import open_store
 from gateway.store.due import Worker
 from gateway.users import service as users
@@ -38,6 +38,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     IdempotencyRecord,
     Transaction,
     DeletedTransaction,
+    TransactionCount,
     Event,
     Delivery,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.api_keys.documents import ApiKey
 from gateway.config import Settings
 from gateway.kit import clock
+from gateway.kit.cache import ShortCache
 from gateway.kit.ids import new_id
 from gateway.store.unit_of_work import Session
 
@@ -20,6 +21,9 @@ class ApiKeyOwner:
     id: str
     key_id: str
     require_signature: bool
+
+
+_owners: ShortCache[ApiKeyOwner] = ShortCache()
 
 
 async def create_key(settings: Settings, owner_id: str, *, require_signature: bool, session: Session) -> str:
@@ -38,13 +42,26 @@ async def create_key(settings: Settings, owner_id: str, *, require_signature: bo
 
 
 async def find_owner(settings: Settings, text: str) -> ApiKeyOwner | None:
-    """The owner of a key that is not revoked, else ``None``."""
-    key = await ApiKey.find_one({"key_hash": settings.secret_box.lookup_hash(text), "revoked_at": None})
+    """The owner of a key that is not revoked, else ``None``.
+
+    A revocation holds from the next call on in this process, and within ``CACHE_SECONDS`` in others.
+    """
+    key_hash = settings.secret_box.lookup_hash(text)
+    return await _owners.get(key_hash, lambda: _load_owner(key_hash))
+
+
+async def _load_owner(key_hash: str) -> ApiKeyOwner | None:
+    key = await ApiKey.find_one({"key_hash": key_hash, "revoked_at": None})
     return ApiKeyOwner(key.owner_id, key.id, key.require_signature) if key else None
 
 
 async def revoke_all(owner_id: str, session: Session) -> None:
-    """Revoke every key of an owner in the caller's unit of work."""
+    """Revoke every key of an owner in the caller's unit of work; then call ``forget_cached``."""
     await ApiKey.find({"owner_id": owner_id, "revoked_at": None}, session=session).update(
         {"$set": {"revoked_at": clock.now()}}, session=session
     )
+
+
+def forget_cached() -> None:
+    """Look every key up anew: to be called once a revocation is committed."""
+    _owners.clear()

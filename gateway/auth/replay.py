@@ -6,20 +6,19 @@ from gateway.auth.documents import UsedSignature
 from gateway.auth.signatures import TimestampedSignature
 from gateway.config import Settings
 from gateway.kit import clock
-from gateway.store.unit_of_work import Session
+from gateway.store.group_commit import Row
 
 
-async def use_signature(
-    settings: Settings, key_id: str, signature: TimestampedSignature, session: Session
-) -> None:
-    """Mark a signature as used in the caller's unit of work.
+def used_signature(
+    settings: Settings, key_id: str, signature: TimestampedSignature
+) -> tuple[type[UsedSignature], Row]:
+    """What marks a signature as used, to be inserted together with what its request changes.
 
-    Raises:
-        DuplicateKeyError: it was used before.
+    A duplicate key then means that it was used before.
     """
     tolerance = timedelta(seconds=settings.signature_tolerance_seconds)
-    await UsedSignature(
-        id=f"{key_id}:{signature.timestamp}:{signature.digest}",
+    return UsedSignature, {
+        "_id": f"{key_id}:{signature.timestamp}:{signature.digest}",
         # Kept well past the moment at which the timestamp itself becomes too old.
-        expires_at=clock.now() + 3 * tolerance,
-    ).insert(session=session)
+        "expires_at": clock.now() + 3 * tolerance,
+    }

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -70,6 +71,7 @@ async def _check_store(settings: Settings) -> None:
 
 def _run(settings: Settings, listener: socket.socket) -> bool:
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
     address = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}"
@@ -89,11 +91,17 @@ def _run(settings: Settings, listener: socket.socket) -> bool:
             backlog=2048,
         )
         if settings.workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
-            return True
-        server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-        return server.started
+            supervisor = Multiprocess(config, sockets=[listener])
+            supervisor.run()
+            return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
+        # Uvicorn raises a caught signal again once it has stopped; by then all is done.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        except SystemExit:
+            return False
+        return True
 
 
 def _shown(host: str) -> str:
@@ -118,8 +126,9 @@ def _announce(settings: Settings, address: str) -> None:
 
 
 def _answers(url: str) -> bool:
+    no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with no_proxy.open(url, timeout=5) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -12,7 +12,7 @@ from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.idempotency.documents import IdempotencyRecord
 from gateway.kit import clock
-from gateway.store.unit_of_work import Session
+from gateway.store.group_commit import Row
 
 IdempotencyHeader = Annotated[
     str | None,
@@ -76,22 +76,21 @@ class Answer:
         return Response(self.body, self.status_code, headers, "application/json")
 
 
-async def remember(settings: Settings, key: IdempotencyKey, answer: Answer, session: Session) -> None:
-    """Bind the answer to the key in the caller's unit of work.
+def record(settings: Settings, key: IdempotencyKey, answer: Answer) -> tuple[type[IdempotencyRecord], Row]:
+    """What binds the answer to the key, to be inserted together with what the request changes.
 
-    Raises:
-        DuplicateKeyError: the key has an answer already; ask ``recall`` for it.
+    A duplicate key then means that there is an answer already; ask ``recall`` for it.
     """
-    await IdempotencyRecord(
-        id=key.record_id,
-        owner_id=key.owner_id,
-        endpoint=key.endpoint,
-        key=key.key,
-        fingerprint=key.fingerprint,
-        status_code=answer.status_code,
-        body=answer.body,
-        expires_at=clock.now() + timedelta(seconds=settings.idempotency_retention_seconds),
-    ).insert(session=session)
+    return IdempotencyRecord, {
+        "_id": key.record_id,
+        "owner_id": key.owner_id,
+        "endpoint": key.endpoint,
+        "key": key.key,
+        "fingerprint": key.fingerprint,
+        "status_code": answer.status_code,
+        "body": answer.body,
+        "expires_at": clock.now() + timedelta(seconds=settings.idempotency_retention_seconds),
+    }
 
 
 async def recall(key: IdempotencyKey) -> Answer | None:

@@ -11,4 +11,4 @@ def now() -> datetime:
 
 def to_wire(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and ``Z``, e.g. ``2026-11-20T22:57:04.671Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -12,6 +12,7 @@ from gateway.errors import GatewayError
 from gateway.kit import money
 from gateway.kit.ids import id_floor, millis
 from gateway.kit.pagination import InvalidCursor, Position, decode_cursor, encode_cursor
+from gateway.payments import counts
 from gateway.payments.documents import Transaction
 from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
 from gateway.payments.states import TransactionStatus
@@ -62,10 +63,11 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
         CursorRefused: the cursor is of another order, or no cursor.
     """
     condition, order = page_command(query, query.cursor)
-    total = await Transaction.find(mongo_filter(query)).count()
+    total = await _total(query)
     if not total:
         return None
-    rows = await Transaction.find(condition).sort(order).limit(query.limit + 1).to_list()
+    found = Transaction.get_pymongo_collection().find(condition).sort(order).limit(query.limit + 1)
+    rows = await found.to_list()
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     return {
@@ -74,6 +76,13 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
         "transactions": [wire_transaction(row) for row in rows],
         "nextCursor": encode_cursor(_order_name(query), _position(query, rows[-1])) if more else None,
     }
+
+
+async def _total(query: Query) -> int:
+    condition = mongo_filter(query)
+    if condition.keys() <= {"owner_id", "status"}:
+        return await counts.count_of(query.owner_id, query.status)
+    return await Transaction.get_pymongo_collection().count_documents(condition)
 
 
 def mongo_filter(query: Query) -> dict[str, Any]:
@@ -147,8 +156,8 @@ def _after(query: Query, cursor: str, ascending: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _position(query: Query, row: Transaction) -> Position:
-    return Position(row.amount_key if query.sort_by is SortBy.AMOUNT else 0, row.id)
+def _position(query: Query, row: dict[str, Any]) -> Position:
+    return Position(row["amount_key"] if query.sort_by is SortBy.AMOUNT else 0, row["_id"])
 
 
 def _order_name(query: Query) -> str:

@@ -1,3 +1,6 @@
+import math
+import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -6,9 +9,7 @@ from pydantic import (
     AnyHttpUrl,
     BeforeValidator,
     Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
+    PlainValidator,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -21,11 +22,13 @@ from gateway.kit import clock, money
 from gateway.kit.cards import holds_card_number
 from gateway.kit.money import DECIMALS, InvalidAmount
 from gateway.kit.schema import RequestModel, WireAmount, WireModel, WireTime
-from gateway.payments.documents import Transaction
 from gateway.payments.states import TransactionStatus
 
 NO_DETAILS = "No details provided"
 _url = TypeAdapter(AnyHttpUrl)
+# The parser would forgive a missing host and drop line ends; the URL is sent to as it was given.
+_URL_TEXT = re.compile(r"https?://[^/?#\s][^\x00-\x1f\x7f]*", re.IGNORECASE)
+_METADATA_TEXT_LENGTH = 500
 
 
 def _refuse_card_number(text: str) -> str:
@@ -52,7 +55,7 @@ def _to_minor_units(value: object, info: ValidationInfo) -> int:
 
 
 def _currency(value: object) -> object:
-    if isinstance(value, str) and (code := value.upper()) in DECIMALS:
+    if isinstance(value, str) and value.isascii() and (code := value.upper()) in DECIMALS:
         return code
     raise PydanticCustomError("currency", "must be an ISO 4217 currency code such as USD")
 
@@ -60,15 +63,35 @@ def _currency(value: object) -> object:
 def _check_url(value: str) -> str:
     try:
         _url.validate_python(value)
-    except ValidationError as error:
-        raise PydanticCustomError("url", "must be an http or https URL") from error
-    return value
+        if _URL_TEXT.fullmatch(value):
+            return value
+    except ValidationError:
+        pass
+    raise PydanticCustomError("url", "must be an http or https URL")
 
 
-SafeText = Annotated[str, AfterValidator(_refuse_card_number)]
+def _metadata_value(value: object) -> object:
+    """A text, number, boolean or null that the store and JSON both keep exactly."""
+    if isinstance(value, str):
+        if len(value) > _METADATA_TEXT_LENGTH or "\x00" in value:
+            raise PydanticCustomError("metadata_text", "must have at most 500 characters and no NUL")
+        return _refuse_card_number(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # The JSON reader hands whole numbers of more than 64 bits on as floats, no longer exact.
+        if not math.isfinite(value) or not -(2**63) <= value < 2**63:
+            raise PydanticCustomError("metadata_number", "must be a finite number of at most 64 bits")
+        if value == int(value):
+            _refuse_card_number(str(abs(int(value))))
+        return value
+    if value is None or isinstance(value, bool):
+        return value
+    raise PydanticCustomError("metadata_type", "must be a text, a number, a boolean or null")
+
+
 CustomerName = Annotated[
-    SafeText,
+    str,
     StringConstraints(max_length=200, pattern=r"^[^\x00]*$"),
+    AfterValidator(_refuse_card_number),
     AfterValidator(_refuse_blank),
     Field(examples=["Grace Hopper"]),
 ]
@@ -93,14 +116,39 @@ MinorUnits = Annotated[
         }
     ),
 ]
-Details = Annotated[SafeText, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
-WebhookUrl = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_check_url)]
-MetadataKey = Annotated[
-    SafeText, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00.$][^\x00.]*$")
+Details = Annotated[
+    str,
+    StringConstraints(max_length=2000, pattern=r"^[^\x00]*$"),
+    AfterValidator(_refuse_card_number),
 ]
-MetadataText = Annotated[SafeText, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
-MetadataNumber = Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)]
-MetadataValue = MetadataText | MetadataNumber | StrictFloat | StrictBool | None
+WebhookUrl = Annotated[
+    str,
+    StringConstraints(max_length=2048),
+    AfterValidator(_refuse_card_number),
+    AfterValidator(_check_url),
+    WithJsonSchema(
+        {"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": 2048}
+    ),
+]
+MetadataKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00.$][^\x00.]*$"),
+    AfterValidator(_refuse_card_number),
+]
+MetadataValue = Annotated[
+    Any,
+    PlainValidator(_metadata_value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": _METADATA_TEXT_LENGTH, "pattern": r"^[^\x00]*$"},
+                {"type": "number"},
+                {"type": "boolean"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
 
 
 class ChargeRequest(RequestModel):
@@ -153,19 +201,19 @@ class SortOrder(StrEnum):
     DESC = "desc"
 
 
-def wire_transaction(transaction: Transaction) -> dict[str, Any]:
-    """The JSON members of a ``TransactionView``."""
-    completed_at = transaction.completed_at
+def wire_transaction(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON members of a ``TransactionView``; ``row`` is the document as it is stored."""
+    completed_at = row["completed_at"]
     return {
-        "id": transaction.id,
-        "ownerId": transaction.owner_id,
-        "customerName": transaction.customer_name,
-        "amount": money.to_wire(transaction.amount, transaction.currency),
-        "currency": transaction.currency,
-        "details": transaction.details or NO_DETAILS,
-        "status": transaction.status.value,
-        "webhookUrl": transaction.webhook_url,
-        "metadata": transaction.metadata,
-        "createdAt": clock.to_wire(transaction.created_at),
+        "id": row["_id"],
+        "ownerId": row["owner_id"],
+        "customerName": row["customer_name"],
+        "amount": money.to_wire(row["amount"], row["currency"]),
+        "currency": row["currency"],
+        "details": row["details"] or NO_DETAILS,
+        "status": row["status"],
+        "webhookUrl": row["webhook_url"],
+        "metadata": row["metadata"],
+        "createdAt": clock.to_wire(row["created_at"]),
         "completedAt": completed_at and clock.to_wire(completed_at),
     }

@@ -1,13 +1,13 @@
 """Charges: made once, completed when due, deleted without being lost."""
 
 from datetime import timedelta
-from typing import Any
 
 import orjson
+from beanie import Document
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from gateway.auth.callers import SignedCaller
-from gateway.auth.replay import use_signature
+from gateway.auth.replay import used_signature
 from gateway.auth.signatures import SignatureAlreadyUsed
 from gateway.config import Settings
 from gateway.errors import GatewayError
@@ -16,14 +16,17 @@ from gateway.idempotency.service import Answer, IdempotencyInProgress, Idempoten
 from gateway.kit import clock, money
 from gateway.kit.ids import moment_of, new_id
 from gateway.metrics import CHARGES
+from gateway.payments import counts
 from gateway.payments.documents import DeletedTransaction, Transaction
 from gateway.payments.schemas import ChargeRequest, wire_transaction
 from gateway.payments.states import TransactionStatus, sources_of
+from gateway.store import group_commit
 from gateway.store.due import claim_due
+from gateway.store.group_commit import Row, Unit
 from gateway.store.unit_of_work import Session, is_conflict, unit_of_work
 from gateway.users.roles import Role
 from gateway.users.service import Person
-from gateway.webhooks.service import Happening, record_events
+from gateway.webhooks.service import Happening, event_rows
 
 _COMPLETIONS_AT_ONCE = 200
 
@@ -52,19 +55,16 @@ async def charge(
         IdempotencyInProgress: the same key is being charged elsewhere right now.
         SignatureAlreadyUsed: a one-time signature, and no retry of the request it came with.
     """
-    transaction = _new_transaction(settings, merchant, request)
-    answer = Answer(201, orjson.dumps(_charge_view(transaction)))
-
-    async def write(session: Session) -> None:
-        if key is not None:
-            await idempotency.remember(settings, key, answer, session)
-        if merchant.once is not None:
-            await use_signature(settings, merchant.owner.key_id, merchant.once, session)
-        await transaction.insert(session=session)
-        await record_events([_happening("payment.created", transaction)], session)
-
+    row = _new_row(settings, merchant, request)
+    answer = Answer(201, orjson.dumps(_charge_view(row)))
+    unit = Unit(increments=[counts.created(merchant.owner.id)])
+    if key is not None:
+        unit.inserts.append(idempotency.record(settings, key, answer))
+    if merchant.once is not None:
+        unit.inserts.append(used_signature(settings, merchant.owner.key_id, merchant.once))
+    unit.inserts += [(Transaction, row), *event_rows(_happening("payment.created", row))]
     try:
-        await unit_of_work(write)
+        await group_commit.commit(unit)
     except DuplicateKeyError as error:
         if key is not None and (first := await idempotency.recall(key)):
             return first
@@ -85,37 +85,46 @@ async def complete_due(settings: Settings) -> int:
     if not claimed:
         return 0
     still_mine = {
-        "_id": {"$in": [transaction.id for transaction in claimed]},
-        "claim": claimed[0].claim,
+        "_id": {"$in": [row["_id"] for row in claimed]},
+        "claim": claimed[0]["claim"],
         "status": {"$in": sources_of(TransactionStatus.COMPLETED)},
     }
-    now = clock.now()
-    completion = {
-        "status": TransactionStatus.COMPLETED,
-        "completed_at": now,
-        "due_at": None,
-        "claim": None,
-    }
-
-    async def write(session: Session) -> int:
-        transactions = await Transaction.find(still_mine, session=session).to_list()
-        await Transaction.find(still_mine, session=session).update({"$set": completion}, session=session)
-        completed = [transaction.model_copy(update=completion) for transaction in transactions]
-        happenings = [_happening("payment.completed", t, url=t.webhook_url) for t in completed]
-        await record_events(happenings, session)
-        return len(completed)
-
-    CHARGES.labels(TransactionStatus.COMPLETED.value).inc(await unit_of_work(write))
+    completed = await unit_of_work(lambda session: _complete(still_mine, session))
+    CHARGES.labels(TransactionStatus.COMPLETED.value).inc(completed)
     return len(claimed)
 
 
-async def find_transaction(owner_id: str, transaction_id: str) -> Transaction:
-    """An owner's transaction.
+async def _complete(condition: Row, session: Session) -> int:
+    collection = Transaction.get_pymongo_collection()
+    rows = await collection.find(condition, session=session).to_list()
+    if not rows:
+        return 0
+    completion = {
+        "status": TransactionStatus.COMPLETED.value,
+        "completed_at": clock.now(),
+        "due_at": None,
+        "claim": None,
+    }
+    await collection.update_many(condition, {"$set": completion}, session=session)
+    await counts.record_moves(rows, TransactionStatus.COMPLETED, session)
+    told: dict[type[Document], list[Row]] = {}
+    for row in rows:
+        happening = _happening("payment.completed", {**row, **completion}, url=row["webhook_url"])
+        for kind, inserted in event_rows(happening):
+            told.setdefault(kind, []).append(inserted)
+    for kind, inserted_rows in told.items():
+        await kind.get_pymongo_collection().insert_many(inserted_rows, session=session)
+    return len(rows)
+
+
+async def find_transaction(owner_id: str, transaction_id: str) -> Row:
+    """An owner's transaction as it is stored.
 
     Raises:
         TransactionNotFound: unknown, deleted, or somebody else's.
     """
-    found = await Transaction.find_one({"_id": transaction_id, "owner_id": owner_id})
+    collection = Transaction.get_pymongo_collection()
+    found: Row | None = await collection.find_one({"_id": transaction_id, "owner_id": owner_id})
     if found is None:
         raise TransactionNotFound(f"Transaction '{transaction_id}' not found for this user.")
     return found
@@ -139,8 +148,9 @@ async def delete_transaction(transaction_id: str, *, by: Person) -> None:
         )
         if row is None:
             raise TransactionNotFound(f"Transaction '{transaction_id}' not found.")
+        await counts.record_moves([row], None, session)
         await DeletedTransaction(
-            id=row.pop("_id"),
+            id=transaction_id,
             owner_id=row["owner_id"],
             deleted_at=clock.now(),
             deleted_by=by.id,
@@ -155,37 +165,39 @@ async def count_transactions() -> int:
     return int(await Transaction.get_pymongo_collection().estimated_document_count())
 
 
-def _new_transaction(settings: Settings, merchant: SignedCaller, request: ChargeRequest) -> Transaction:
+def _new_row(settings: Settings, merchant: SignedCaller, request: ChargeRequest) -> Row:
     transaction_id = new_id("txn", clock.now())
     created_at = moment_of(transaction_id)
-    return Transaction(
-        id=transaction_id,
-        owner_id=merchant.owner.id,
-        api_key_id=merchant.owner.key_id,
-        customer_name=request.customer_name,
-        amount=request.payment_amount,
-        amount_key=money.sort_key(request.payment_amount, request.currency),
-        currency=request.currency,
-        details=request.details,
-        metadata=request.metadata,
-        status=TransactionStatus.PENDING,
-        webhook_url=request.webhook_url,
-        created_at=created_at,
-        due_at=created_at + timedelta(seconds=settings.payment_delay_seconds),
-    )
+    return {
+        "_id": transaction_id,
+        "owner_id": merchant.owner.id,
+        "api_key_id": merchant.owner.key_id,
+        "customer_name": request.customer_name,
+        "amount": request.payment_amount,
+        "amount_key": money.sort_key(request.payment_amount, request.currency),
+        "currency": request.currency,
+        "details": request.details,
+        "metadata": request.metadata,
+        "status": TransactionStatus.PENDING.value,
+        "webhook_url": request.webhook_url,
+        "created_at": created_at,
+        "completed_at": None,
+        "due_at": created_at + timedelta(seconds=settings.payment_delay_seconds),
+        "claim": None,
+    }
 
 
-def _charge_view(transaction: Transaction) -> dict[str, Any]:
-    view = wire_transaction(transaction)
+def _charge_view(row: Row) -> Row:
+    view = wire_transaction(row)
     return {**view, "created": view["createdAt"]}
 
 
-def _happening(kind: str, transaction: Transaction, *, url: str | None = None) -> Happening:
+def _happening(kind: str, row: Row, *, url: str | None = None) -> Happening:
     return Happening(
         type=kind,
-        owner_id=transaction.owner_id,
-        subject_id=transaction.id,
-        at=transaction.completed_at or transaction.created_at,
-        data=wire_transaction(transaction),
+        owner_id=row["owner_id"],
+        subject_id=row["_id"],
+        at=row["completed_at"] or row["created_at"],
+        data=wire_transaction(row),
         url=url,
     )

@@ -1,7 +1,7 @@
 """Opens the store that the settings name and binds the documents to it."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
 from gateway.config import Settings
 from gateway.errors import StartupError
-from gateway.store import unit_of_work
+from gateway.store import group_commit, unit_of_work
 from gateway.store.memory import memory_database
 from gateway.store.mongod import EmbeddedMongod
 
@@ -45,7 +45,8 @@ async def open_store(settings: Settings, documents: Sequence[type[Document]]) ->
         database = memory_database(settings.mongodb_database)
         await init_beanie(database=database, document_models=list(documents))
         with unit_of_work.use_client(None):
-            yield Store(database, in_memory=True)
+            async with _group_commit(settings):
+                yield Store(database, in_memory=True)
     elif settings.mongodb_url:
         async with _connected(settings, settings.mongodb_url, documents) as store:
             yield store
@@ -70,7 +71,8 @@ async def _connected(
         except PyMongoError as error:
             raise StartupError(f"MongoDB at {_hosts(url)} refused the indexes: {error}") from error
         with unit_of_work.use_client(client):
-            yield Store(database, in_memory=False)
+            async with _group_commit(settings):
+                yield Store(database, in_memory=False)
 
 
 @asynccontextmanager
@@ -97,6 +99,10 @@ async def connect(settings: Settings, url: str) -> AsyncIterator[AsyncMongoClien
                 f"MongoDB at {_hosts(url)} is a standalone server: transactions need a replica set"
             )
         yield client
+
+
+def _group_commit(settings: Settings) -> AbstractAsyncContextManager[None]:
+    return group_commit.running(max_waiting=settings.store_max_waiting, max_group=settings.store_max_group)
 
 
 def _hosts(url: str) -> str:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -39,11 +39,9 @@ class DueDocument(StoredDocument):
     claim: str | None = None
 
 
-D = TypeVar("D", bound=DueDocument)
-
-
 Candidate = Mapping[str, Any]
 """A due document's ``_id`` and ``owner_id``."""
+Row = dict[str, Any]
 
 _CANDIDATES_FACTOR = 4
 
@@ -53,17 +51,18 @@ def _all(candidates: list[Candidate]) -> list[str]:
 
 
 async def claim_due(
-    kind: type[D],
+    kind: type[DueDocument],
     *,
     limit: int,
     lease_seconds: float,
     where: Mapping[str, Any] | None = None,
     choose: Callable[[list[Candidate]], list[str]] = _all,
-) -> list[D]:
+) -> list[Row]:
     """Take up to ``limit`` due documents, the longest due first, for ``lease_seconds``.
 
-    No two callers get the same document before its lease has run out. ``where`` narrows the
-    search; ``choose`` picks from the candidates, of which it is shown more than ``limit``.
+     They come as stored. No two callers get the same document before its lease has run out.
+    ``where`` narrows the
+     search; ``choose`` picks from the candidates, of which it is shown more than ``limit``.
     """
     now = clock.now()
     due = due_before(now)
@@ -78,7 +77,7 @@ async def claim_due(
         {"_id": {"$in": ids}, **due},
         {"$set": {"due_at": now + timedelta(seconds=lease_seconds), "claim": claim}},
     )
-    return await kind.find({"_id": {"$in": ids}, "claim": claim}).to_list()
+    return await collection.find({"_id": {"$in": ids}, "claim": claim}).to_list()
 
 
 class Worker:

@@ -11,10 +11,13 @@ from gateway.auth.passwords import hash_password, verify_password
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.kit import clock
+from gateway.kit.cache import ShortCache
 from gateway.kit.ids import new_id
 from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.users.documents import User
 from gateway.users.roles import Role
+
+_webhook_secrets: ShortCache[str] = ShortCache()
 
 
 class EmailTaken(GatewayError):
@@ -135,10 +138,15 @@ async def webhook_secret(settings: Settings, user_id: str) -> str:
     Raises:
         UserNotFound: there never was such a user.
     """
-    user = await User.get(user_id)
-    if user is None:
+
+    async def load() -> str | None:
+        user = await User.get(user_id)
+        return settings.secret_box.open(user.webhook_secret) if user else None
+
+    secret = await _webhook_secrets.get(user_id, load)
+    if secret is None:
         raise UserNotFound
-    return settings.secret_box.open(user.webhook_secret)
+    return secret
 
 
 async def list_people(*, skip: int, limit: int) -> list[Person]:
@@ -195,6 +203,7 @@ async def delete_user(user_id: str, *, by: Person) -> None:
         await api_keys.revoke_all(user_id, session)
 
     await unit_of_work(write)
+    api_keys.forget_cached()
 
 
 async def ensure_system_admin(settings: Settings) -> str | None:

@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import BaseModel, Field
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
 from gateway.store.document import StoredDocument
 from gateway.store.due import HAS_DUE_TIME, DueDocument
@@ -20,7 +20,6 @@ class Event(StoredDocument):
 
     class Settings:
         name = "events"
-        indexes: ClassVar = [IndexModel([("subject_id", ASCENDING), ("_id", ASCENDING)])]
 
 
 class DeliveryStatus(StrEnum):
@@ -55,6 +54,4 @@ class Delivery(DueDocument):
                 [("due_at", ASCENDING), ("owner_id", ASCENDING)],
                 partialFilterExpression=HAS_DUE_TIME,
             ),
-            IndexModel([("event_id", ASCENDING)]),
-            IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)]),
         ]

@@ -1,14 +1,14 @@
-"""Events and their deliveries: recorded with the change they tell of, sent by the worker."""
+"""Events and their deliveries: stored with the change they tell of, sent by the worker."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from gateway.kit import clock
 from gateway.kit.ids import new_id
-from gateway.store.unit_of_work import Session
+from gateway.store.group_commit import Row
 from gateway.webhooks.documents import Delivery, DeliveryStatus, Event
 
 
@@ -24,22 +24,8 @@ class Happening:
     url: str | None = None
 
 
-async def record_events(happenings: Sequence[Happening], session: Session) -> None:
-    """Store an event each, and a delivery where there is a receiver, in the caller's unit of work."""
-    if not happenings:
-        return
-    events = [_event(happening) for happening in happenings]
-    await Event.insert_many(events, session=session)
-    deliveries = [
-        _delivery(event, happening.url)
-        for event, happening in zip(events, happenings, strict=True)
-        if happening.url is not None
-    ]
-    if deliveries:
-        await Delivery.insert_many(deliveries, session=session)
-
-
-def _event(happening: Happening) -> Event:
+def event_rows(happening: Happening) -> list[tuple[type[Event] | type[Delivery], Row]]:
+    """An event, and a delivery where there is a receiver, to be inserted with what happened."""
     event_id = new_id("evt", happening.at)
     body = {
         "event": happening.type,
@@ -49,24 +35,26 @@ def _event(happening: Happening) -> Event:
         "timestamp": clock.to_wire(happening.at),
         "data": happening.data,
     }
-    return Event(
-        id=event_id,
-        type=happening.type,
-        owner_id=happening.owner_id,
-        subject_id=happening.subject_id,
-        created_at=happening.at,
+    event = {
+        "_id": event_id,
+        "type": happening.type,
+        "owner_id": happening.owner_id,
+        "subject_id": happening.subject_id,
+        "created_at": happening.at,
         # Compact ASCII: what most receivers get when they serialise the parsed body again.
-        body=json.dumps(body, separators=(",", ":")).encode(),
-    )
-
-
-def _delivery(event: Event, url: str) -> Delivery:
-    return Delivery(
-        id=new_id("dlv", event.created_at),
-        event_id=event.id,
-        owner_id=event.owner_id,
-        url=url,
-        status=DeliveryStatus.PENDING,
-        created_at=event.created_at,
-        due_at=event.created_at,
-    )
+        "body": json.dumps(body, separators=(",", ":")).encode(),
+    }
+    if happening.url is None:
+        return [(Event, event)]
+    delivery = {
+        "_id": new_id("dlv", happening.at),
+        "event_id": event_id,
+        "owner_id": happening.owner_id,
+        "url": happening.url,
+        "status": DeliveryStatus.PENDING.value,
+        "created_at": happening.at,
+        "due_at": happening.at,
+        "claim": None,
+        "attempts": [],
+    }
+    return [(Event, event), (Delivery, delivery)]

@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from pymongo import UpdateOne
 
 from gateway.config import Settings
 from gateway.kit import clock
 from gateway.metrics import DELIVERIES
-from gateway.store.due import Candidate, Worker, claim_due
+from gateway.store import group_commit
+from gateway.store.due import Candidate, Row, Worker, claim_due
+from gateway.store.group_commit import Unit
 from gateway.users import service as users
 from gateway.webhooks import sender
 from gateway.webhooks.documents import Attempt, Delivery, DeliveryStatus, Event
@@ -52,9 +55,9 @@ class DeliveryWorker:
             where={"owner_id": {"$nin": saturated}} if saturated else None,
             choose=lambda candidates: self._fair_share(candidates, free),
         )
-        events = {event.id: event for event in await _events_of(deliveries)}
+        events = {event["_id"]: event for event in await _events_of(deliveries)}
         for delivery in deliveries:
-            self._start(delivery, events[delivery.event_id])
+            self._start(delivery, events[delivery["event_id"]])
         return len(deliveries)
 
     async def stop(self) -> None:
@@ -76,62 +79,64 @@ class DeliveryWorker:
                 chosen.append(candidate["_id"])
         return chosen[:free]
 
-    def _start(self, delivery: Delivery, event: Event) -> None:
-        self._per_owner[delivery.owner_id] += 1
+    def _start(self, delivery: Row, event: Row) -> None:
+        self._per_owner[delivery["owner_id"]] += 1
         task = asyncio.create_task(self._deliver(delivery, event))
         self._running.add(task)
 
         task.add_done_callback(lambda task: self._finished(task, delivery))
 
-    def _finished(self, task: asyncio.Task[None], delivery: Delivery) -> None:
+    def _finished(self, task: asyncio.Task[None], delivery: Row) -> None:
         self._running.discard(task)
-        self._per_owner[delivery.owner_id] -= 1
-        busy = self._per_owner[delivery.owner_id]
+        self._per_owner[delivery["owner_id"]] -= 1
+        busy = self._per_owner[delivery["owner_id"]]
         if not busy:
-            del self._per_owner[delivery.owner_id]
+            del self._per_owner[delivery["owner_id"]]
         # Claims are made for several at a time: not for each slot that falls free.
         if busy <= self._settings.webhook_concurrency_per_owner // 2:
             self.wake()
         if not task.cancelled() and (error := task.exception()):
-            log.error("delivery_not_recorded", delivery=delivery.id, error=type(error).__name__)
+            log.error("delivery_not_recorded", delivery=delivery["_id"], error=type(error).__name__)
 
-    async def _deliver(self, delivery: Delivery, event: Event) -> None:
-        secret = await users.webhook_secret(self._settings, delivery.owner_id)
-        headers = webhook_headers(secret, event.id, int(time.time()), event.body)
+    async def _deliver(self, delivery: Row, event: Row) -> None:
+        secret = await users.webhook_secret(self._settings, delivery["owner_id"])
+        headers = webhook_headers(secret, event["_id"], int(time.time()), event["body"])
         attempt = await sender.attempt(
-            self._client, delivery.url, event.body, headers, self._settings.webhook_timeout_seconds
+            self._client, delivery["url"], event["body"], headers, self._settings.webhook_timeout_seconds
         )
         change = self._outcome(delivery, attempt)
-        collection = Delivery.get_pymongo_collection()
-        await collection.update_one(
-            {"_id": delivery.id, "claim": delivery.claim},
+        record = UpdateOne(
+            {"_id": delivery["_id"], "claim": delivery["claim"]},
             {"$set": change, "$push": {"attempts": attempt.model_dump()}},
         )
+        await group_commit.commit(Unit(updates=[(Delivery, record)]))
         result = "succeeded" if sender.succeeded(attempt) else "failed"
         DELIVERIES.labels(result).inc()
         log.info(
             "delivery_attempt",
-            delivery=delivery.id,
-            event=event.id,
+            delivery=delivery["_id"],
+            event=event["_id"],
             result=result,
             status=attempt.status_code,
             error=attempt.error,
             milliseconds=attempt.milliseconds,
         )
 
-    def _outcome(self, delivery: Delivery, attempt: Attempt) -> dict[str, Any]:
+    def _outcome(self, delivery: Row, attempt: Attempt) -> dict[str, Any]:
         if sender.succeeded(attempt):
-            return {"status": DeliveryStatus.SUCCEEDED, "due_at": None, "claim": None}
+            return {"status": DeliveryStatus.SUCCEEDED.value, "due_at": None, "claim": None}
         wait = wait_before_retry(
-            len(delivery.attempts) + 1,
+            len(delivery["attempts"]) + 1,
             self._settings.webhook_retry_seconds,
             self._settings.webhook_retry_jitter,
         )
         if wait is None:
-            return {"status": DeliveryStatus.FAILED, "due_at": None, "claim": None}
+            return {"status": DeliveryStatus.FAILED.value, "due_at": None, "claim": None}
         return {"due_at": clock.now() + timedelta(seconds=wait), "claim": None}
 
 
-async def _events_of(deliveries: list[Delivery]) -> list[Event]:
-    ids = [delivery.event_id for delivery in deliveries]
-    return await Event.find({"_id": {"$in": ids}}).to_list() if ids else []
+async def _events_of(deliveries: list[Row]) -> list[Row]:
+    ids = [delivery["event_id"] for delivery in deliveries]
+    if not ids:
+        return []
+    return await Event.get_pymongo_collection().find({"_id": {"$in": ids}}).to_list()

@@ -1,0 +1,220 @@
+"""Group commit: units of work that wait at the same moment share one transaction.
+
+A transaction costs several round trips and one journal flush whatever it holds, so under load
+sharing it is what makes each unit cheap; a unit that comes alone is committed at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from beanie import Document
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError
+
+from gateway.errors import GatewayError
+from gateway.store.unit_of_work import Session, unit_of_work
+
+Row = dict[str, Any]
+_DUPLICATE_KEY = 11000
+
+
+class StoreBusy(GatewayError):
+    status_code = 503
+    error_code = "STORE_BUSY"
+    detail = "Too many requests are waiting for the store. Try again."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+@dataclass(slots=True)
+class Unit:
+    """What one request writes: all of it is committed, or none.
+
+    ``inserts`` are rows with an ``_id`` of their own. ``increments`` add to the numbers of a
+    document that is created when it is not there; those of a whole group are added up first.
+    """
+
+    inserts: list[tuple[type[Document], Row]] = field(default_factory=list)
+    updates: list[tuple[type[Document], UpdateOne]] = field(default_factory=list)
+    increments: list[tuple[type[Document], str, Mapping[str, int]]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    unit: Unit
+    done: asyncio.Future[None]
+
+
+class GroupCommit:
+    """Commits units in the order they come, as many at once as are waiting.
+
+    ``commit`` returns after the durable commit of its own unit. A duplicate key, or any other
+    refusal by the store, fails the unit that caused it and no other.
+    """
+
+    def __init__(self, *, max_waiting: int, max_group: int) -> None:
+        self._max_waiting = max_waiting
+        self._max_group = max_group
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to commit, in a task of its own."""
+        self._task = asyncio.create_task(self._run(), name="group commit")
+
+    async def stop(self) -> None:
+        """Commit what is waiting, take nothing more, and end."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def commit(self, unit: Unit) -> None:
+        """Wait for the unit's durable commit; a caller that is cancelled meanwhile disturbs nobody.
+
+        Raises:
+            DuplicateKeyError: a row's ``_id``, or another unique key, is taken.
+            StoreBusy: ``max_waiting`` units wait already, or the gateway is stopping.
+            PyMongoError: the store does not answer; whether it was committed is then unknown.
+        """
+        if self._stopping or len(self._queue) >= self._max_waiting:
+            raise StoreBusy
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(unit, done))
+        self._wake.set()
+        await done
+
+    async def _run(self) -> None:
+        while self._queue or not self._stopping:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            await self._commit_group(self._next_group())
+
+    def _next_group(self) -> list[_Waiting]:
+        """The longest waiting ones; of two with the same ``_id`` the second waits for the outcome."""
+        group: list[_Waiting] = []
+        postponed: list[_Waiting] = []
+        taken: set[str] = set()
+        while self._queue and len(group) < self._max_group:
+            waiting = self._queue.popleft()
+            ids = {row["_id"] for _, row in waiting.unit.inserts}
+            if taken.isdisjoint(ids):
+                taken |= ids
+                group.append(waiting)
+            else:
+                postponed.append(waiting)
+        self._queue.extendleft(reversed(postponed))
+        return group
+
+    async def _commit_group(self, group: list[_Waiting]) -> None:
+        try:
+            while group:
+                try:
+                    await _commit(waiting.unit for waiting in group)
+                except DuplicateKeyError as error:
+                    group = await self._fail_duplicates(group, error)
+                else:
+                    return _settle(group, None)
+        except ConnectionFailure as error:
+            _settle(group, error)
+        except Exception as error:
+            if len(group) == 1:
+                _settle(group, error)
+            else:
+                await asyncio.gather(*(self._commit_group([waiting]) for waiting in group))
+
+    async def _fail_duplicates(self, group: list[_Waiting], error: DuplicateKeyError) -> list[_Waiting]:
+        """Fail the units whose ids are taken and return the others."""
+        if len(group) == 1:
+            _settle(group, error)
+            return []
+        taken = await _taken_ids(waiting.unit for waiting in group)
+        guilty = [w for w in group if any(row["_id"] in taken for _, row in w.unit.inserts)]
+        if not guilty:
+            raise error
+        _settle(guilty, error)
+        return [waiting for waiting in group if waiting not in guilty]
+
+
+_current: GroupCommit | None = None
+
+
+@asynccontextmanager
+async def running(*, max_waiting: int, max_group: int) -> AsyncIterator[None]:
+    """Let ``commit`` work; on leaving, what is waiting is committed first."""
+    global _current
+    previous, _current = _current, GroupCommit(max_waiting=max_waiting, max_group=max_group)
+    _current.start()
+    try:
+        yield
+    finally:
+        await _current.stop()
+        _current = previous
+
+
+async def commit(unit: Unit) -> None:
+    """``GroupCommit.commit`` of the open store."""
+    assert _current is not None, "the store is not open"
+    await _current.commit(unit)
+
+
+def _settle(group: list[_Waiting], error: Exception | None) -> None:
+    for waiting in group:
+        if waiting.done.done():
+            continue
+        if error is None:
+            waiting.done.set_result(None)
+        else:
+            waiting.done.set_exception(error)
+
+
+async def _commit(units: Iterable[Unit]) -> None:
+    rows: dict[type[Document], list[Row]] = {}
+    updates: dict[type[Document], list[UpdateOne]] = {}
+    sums: dict[tuple[type[Document], str], dict[str, int]] = {}
+    for unit in units:
+        for kind, row in unit.inserts:
+            rows.setdefault(kind, []).append(row)
+        for kind, update in unit.updates:
+            updates.setdefault(kind, []).append(update)
+        for kind, document_id, numbers in unit.increments:
+            total = sums.setdefault((kind, document_id), {})
+            for name, number in numbers.items():
+                total[name] = total.get(name, 0) + number
+    for (kind, document_id), total in sums.items():
+        updates.setdefault(kind, []).append(UpdateOne({"_id": document_id}, {"$inc": total}, upsert=True))
+
+    async def write(session: Session) -> None:
+        for kind, kind_rows in rows.items():
+            await kind.get_pymongo_collection().insert_many(kind_rows, session=session)
+        for kind, kind_updates in updates.items():
+            await kind.get_pymongo_collection().bulk_write(kind_updates, ordered=False, session=session)
+
+    try:
+        await unit_of_work(write)
+    except BulkWriteError as error:
+        problems = error.details.get("writeErrors", [])
+        if problems and problems[0].get("code") == _DUPLICATE_KEY:
+            raise DuplicateKeyError(problems[0].get("errmsg", ""), _DUPLICATE_KEY, problems[0]) from error
+        raise
+
+
+async def _taken_ids(units: Iterable[Unit]) -> set[str]:
+    ids: dict[type[Document], list[str]] = {}
+    for unit in units:
+        for kind, row in unit.inserts:
+            ids.setdefault(kind, []).append(row["_id"])
+    taken: set[str] = set()
+    for kind, kind_ids in ids.items():
+        found = kind.get_pymongo_collection().find({"_id": {"$in": kind_ids}}, {"_id": 1})
+        taken |= {row["_id"] for row in await found.to_list()}
+    return taken
