@@ -35,6 +35,9 @@ class TimestampedSignature:
     digest: str
 
 
+_BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
+
+
 def sign(secret: str, message: bytes) -> str:
     """HMAC-SHA256 in hex; the key is the secret's UTF-8 bytes as issued."""
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
@@ -108,7 +111,7 @@ def _explain(given: str, message: bytes, secret: str, api_key: str, *, unstamped
     if given.lower().startswith("sha256="):
         return "Send the hex digest alone, without 'sha256=' before it."
     raw = hmac.new(secret.encode(), message, hashlib.sha256).digest()
-    if given in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+    if any(hmac.compare_digest(given.encode(), encode(raw)) for encode in _BASE64):
         return "The digest is right but in base64; send it in hex."
     given = given.lower()
     if len(given) != 64 or not set(given) <= set("0123456789abcdef"):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 TEST_CARD_NUMBERS = frozenset(
     {
+        "4111111111111111",
         "4242424242424242",
         "4000056655665556",
         "4000000000000002",

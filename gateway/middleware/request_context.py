@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import error_response
 from gateway.kit import clock
+from gateway.kit.cards import holds_card_number
 from gateway.kit.ids import new_id
 from gateway.metrics import LATENCY, REQUESTS
 
@@ -88,7 +89,8 @@ class RequestContext:
 
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
-    return given if _USABLE_ID.fullmatch(given) else new_id("req", clock.now())
+    usable = _USABLE_ID.fullmatch(given) and not holds_card_number(given)
+    return given if usable else new_id("req", clock.now())
 
 
 def _report(scope: Scope, request_id: str, status: int, seconds: float) -> None:

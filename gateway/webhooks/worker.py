@@ -115,7 +115,7 @@ class DeliveryWorker:
         log.info(
             "delivery_attempt",
             delivery=delivery["_id"],
-            event=event["_id"],
+            event_id=event["_id"],
             result=result,
             status=attempt.status_code,
             error=attempt.error,

@@ -1,0 +1,116 @@
+"""The table: medians of the rounds with their spread, as Markdown and as JSON."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.wrk import Measured
+
+_VERSIONS = ("fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "pymongo", "beanie", "localstripe")
+
+Key = tuple[str, int]
+"""The row's name and the number of connections."""
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _VERSIONS},
+    }
+
+
+def median(rounds: Iterable[Measured], figure: str) -> float:
+    return float(statistics.median(getattr(measured, figure) for measured in rounds))
+
+
+def table(results: dict[Key, list[Measured]]) -> list[str]:
+    """One line a row and number of connections."""
+    cpu = ("server CPU s/1,000", "mongod CPU s/1,000")
+    columns = ("connections", "requests/s", "(min–max)", "p50 ms", "p99 ms", *cpu)
+    lines = [f"| row | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
+    for (name, connections), rounds in results.items():
+        rates = [measured.per_second for measured in rounds]
+        lines.append(
+            f"| {name} | {connections} | {median(rounds, 'per_second'):,.0f}"
+            f" | {min(rates):,.0f}–{max(rates):,.0f}"
+            f" | {median(rounds, 'p50'):.2f} | {median(rounds, 'p99'):.2f}"
+            f" | {median(rounds, 'server_cpu'):.3f} | {median(rounds, 'mongod_cpu'):.3f} |"
+        )
+    return lines
+
+
+def write(
+    folder: Path,
+    *,
+    results: dict[Key, list[Measured]],
+    growth: dict[Key, list[Measured]],
+    memory: dict[str, dict[str, int]],
+    ratios: list[tuple[str, str]],
+) -> str:
+    """Write ``benchmarks.md`` and ``benchmarks.json``; return the Markdown."""
+    about = machine()
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Made by `make bench` on {about['date']}: {about['cores']} cores, {about['memory_gib']} GiB, "
+        f"{about['system']}, Python {about['python']}, {versions}.",
+        "Server, mongod and load generator share the machine. Medians of the rounds; the rows alternate.",
+        "",
+        "## Ratios",
+        "",
+        "| figure | measured |",
+        "| --- | ---: |",
+        *(f"| {name} | {value} |" for name, value in ratios),
+        "",
+        "## Side by side",
+        "",
+        *table(results),
+        "",
+        "## With data",
+        "",
+        "Each pair of rows alternates between a gateway with 1,000 stored transactions and one with more.",
+        "",
+        *table(growth),
+        "",
+        "## Memory",
+        "",
+        "| after | gateway MiB | mongod MiB |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {name} | {bytes_['server'] / 2**20:.0f} | {bytes_['mongod'] / 2**20:.0f} |"
+            for name, bytes_ in memory.items()
+        ),
+        "",
+    ]
+    text = "\n".join(lines)
+    folder.joinpath("benchmarks.md").write_text(text)
+    data = {
+        "machine": about,
+        "ratios": dict(ratios),
+        "side_by_side": _as_json(results),
+        "with_data": _as_json(growth),
+        "memory_bytes": memory,
+    }
+    folder.joinpath("benchmarks.json").write_text(json.dumps(data, indent=1) + "\n")
+    return text
+
+
+def _as_json(results: dict[Key, list[Measured]]) -> list[dict[str, Any]]:
+    return [
+        {"row": name, "connections": connections, "rounds": [asdict(measured) for measured in rounds]}
+        for (name, connections), rounds in results.items()
+    ]

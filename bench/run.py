@@ -1,0 +1,165 @@
+"""``make bench``: every row in one run, side by side, round by round."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench import report, targets, wrk
+from bench.report import Key, median
+from bench.targets import ROOT, Target
+from bench.workloads import Account, Workload, charge_without_account, payment_intent
+from bench.wrk import Measured
+
+CONNECTIONS = (1, 16, 64, 256)
+_SIGNED = "charge, signed + idempotent"
+
+Row = tuple[str, Target, Callable[[], Workload]]
+
+
+class Bench:
+    """Measures rows and remembers what they gave."""
+
+    def __init__(self, folder: Path, progress: Progress, *, rounds: int, seconds: float) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._rounds = rounds
+        self._seconds = seconds
+
+    def measure(self, title: str, rows: list[Row]) -> dict[Key, list[Measured]]:
+        """Every row at every number of connections, round after round."""
+        results: dict[Key, list[Measured]] = {(name, c): [] for name, _, _ in rows for c in CONNECTIONS}
+        bar = self._progress.add_task(title, total=self._rounds * len(results))
+        for _ in range(self._rounds):
+            for connections in CONNECTIONS:
+                for name, target, make in rows:
+                    results[name, connections].append(self.run(target, make(), connections))
+                    self._progress.advance(bar)
+        return results
+
+    def run(self, target: Target, workload: Workload, connections: int) -> Measured:
+        return wrk.run(target, workload, connections=connections, seconds=self._seconds, folder=self._folder)
+
+    def charge(self, target: Target, account: Account, count: int) -> None:
+        """Store at least ``count`` transactions through the API itself."""
+        bar = self._progress.add_task(f"storing {count:,}", total=count)
+        stored = 0
+        while stored < count:
+            seconds = self._seconds if count > 50_000 else 0.5
+            measured = wrk.run(
+                target, account.plain_charge(), connections=64, seconds=seconds, folder=self._folder
+            )
+            stored += measured.requests
+            self._progress.update(bar, completed=stored)
+
+
+def main(
+    rounds: Annotated[int, typer.Option(help="How often each row is measured.")] = 3,
+    seconds: Annotated[float, typer.Option(help="How long each measurement takes.")] = 3,
+    stored: Annotated[int, typer.Option(help="How many transactions the large store holds.")] = 1_000_000,
+) -> None:
+    """Measure, print the table and write it to docs/benchmarks.md and docs/benchmarks.json."""
+    wrk.require_wrk()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with tempfile.TemporaryDirectory() as name, Progress(*columns) as progress:
+        bench = Bench(Path(name), progress, rounds=rounds, seconds=seconds)
+        results = _side_by_side(bench, Path(name))
+        growth, memory = _with_data(bench, Path(name), stored)
+    text = report.write(
+        ROOT / "docs", results=results, growth=growth, memory=memory, ratios=_ratios(results, growth, memory)
+    )
+    Console().print(Markdown(text))
+
+
+def _side_by_side(bench: Bench, folder: Path) -> dict[Key, list[Measured]]:
+    with ExitStack() as stack:
+        bare = stack.enter_context(targets.bare())
+        naive = stack.enter_context(targets.naive(folder / "naive"))
+        stripe = stack.enter_context(targets.localstripe())
+        ours = stack.enter_context(targets.gateway("ours", folder / "ours"))
+        reader, payer = Account.register(ours.url), Account.register(ours.url)
+        bench.charge(ours, reader, 1000)
+        rows: list[Row] = [
+            ("bare", bare, lambda: charge_without_account("bare")),
+            ("naive", naive, lambda: charge_without_account("naive")),
+            ("localstripe", stripe, payment_intent),
+            ("charge", ours, payer.plain_charge),
+            (_SIGNED, ours, payer.signed_charge),
+            ("get one", ours, reader.get_one),
+            ("all, first page", ours, reader.list_all),
+            ("query by amount", ours, reader.query),
+            ("login", ours, reader.login),
+        ]
+        return bench.measure("side by side", rows)
+
+
+def _with_data(
+    bench: Bench, folder: Path, stored: int
+) -> tuple[dict[Key, list[Measured]], dict[str, dict[str, int]]]:
+    with ExitStack() as stack:
+        small = stack.enter_context(targets.gateway("small", folder / "small"))
+        large = stack.enter_context(targets.gateway("large", folder / "large"))
+        accounts: dict[str, Account] = {}
+        memory: dict[str, dict[str, int]] = {}
+        for target, count in ((small, 1000), (large, 1000), (large, stored - 1000)):
+            account = accounts.get(target.name) or Account.register(target.url)
+            accounts[target.name] = account
+            bench.charge(target, account, count)
+            total = 1000 if count == 1000 else stored
+            usage = target.usage()
+            memory[f"{total:,} charges ({target.name})"] = {
+                "server": usage.server_rss,
+                "mongod": usage.mongod_rss,
+            }
+        rows: list[Row] = []
+        payers = {target.name: Account.register(target.url) for target in (small, large)}
+        for operation in ("get_one", "list_all", "query", "plain_charge"):
+            for target, size in ((small, 1000), (large, stored)):
+                account = (payers if operation == "plain_charge" else accounts)[target.name]
+                make = getattr(account, operation)
+                rows.append((f"{make().name}, {size:,} stored", target, make))
+        return bench.measure("with data", rows), memory
+
+
+def _ratios(
+    results: dict[Key, list[Measured]], growth: dict[Key, list[Measured]], memory: dict[str, dict[str, int]]
+) -> list[tuple[str, str]]:
+    def rate(name: str) -> float:
+        return median(results[name, 64], "per_second")
+
+    def p50(name: str, connections: int) -> float:
+        return median(results[name, connections], "p50")
+
+    ratios = [
+        ("signed charge at 64 connections, against bare", rate(_SIGNED) / rate("bare")),
+        ("the same against naive", rate(_SIGNED) / rate("naive")),
+        ("signed charge with 1 connection, p50, against naive", p50(_SIGNED, 1) / p50("naive", 1)),
+        ("get one at 64 connections, against bare", rate("get one") / rate("bare")),
+        ("p99 of the signed charge at 64 connections, against its p50", _tail(results[_SIGNED, 64])),
+    ]
+    names = list(dict.fromkeys(name for name, _ in growth))
+    for small, large in zip(names[::2], names[1::2], strict=True):
+        for connections in CONNECTIONS:
+            slower = median(growth[small, connections], "per_second") / median(
+                growth[large, connections], "per_second"
+            )
+            ratios.append((f"{large}, {connections} connections, time against 1,000 stored", slower))
+    figures = list(memory.values())
+    ratios.append(
+        ("gateway memory after all charges, against 1,000", figures[2]["server"] / figures[1]["server"])
+    )
+    return [(name, f"{value:.2f}") for name, value in ratios]
+
+
+def _tail(rounds: list[Measured]) -> float:
+    return median(rounds, "p99") / median(rounds, "p50")
+
+
+if __name__ == "__main__":
+    typer.run(main)
