@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from gateway.kit import clock
@@ -11,7 +11,14 @@ from gateway.kit import clock
 WireTime = Annotated[
     datetime,
     PlainSerializer(clock.to_wire, return_type=str),
-    Field(examples=["2026-11-20T22:57:04.671Z"]),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+            "examples": ["2026-11-20T22:57:04.671Z"],
+        }
+    ),
 ]
 """A UTC time, always with a fraction and ``Z``."""
 
