@@ -14,6 +14,7 @@ from gateway.store.unit_of_work import Session
 Row = Mapping[str, Any]
 
 # Processes that draw the same slot stay right: their writes conflict and one is retried.
+_DELETED = "deleted"
 _SLOT = random.randrange(64)
 
 
@@ -28,8 +29,7 @@ async def record_moves(rows: Iterable[Row], target: TransactionStatus | None, se
     for row in rows:
         numbers = moves.setdefault(row["owner_id"], Counter())
         numbers[row["status"]] -= 1
-        if target is not None:
-            numbers[target.value] += 1
+        numbers[target.value if target else _DELETED] += 1
     updates = [
         UpdateOne({"_id": f"{owner_id}:{_SLOT}m"}, {"$inc": dict(numbers)}, upsert=True)
         for owner_id, numbers in moves.items()
@@ -41,9 +41,17 @@ async def record_moves(rows: Iterable[Row], target: TransactionStatus | None, se
 
 async def count_of(owner_id: str, status: TransactionStatus | None = None) -> int:
     """The owner's transactions in a status, or all of them."""
-    statuses = list(TransactionStatus) if status is None else [status]
+    return await _sum_of(owner_id, [s.value for s in TransactionStatus] if status is None else [status.value])
+
+
+async def deletions_of(owner_id: str) -> int:
+    """How many transactions of the owner were ever deleted."""
+    return await _sum_of(owner_id, [_DELETED])
+
+
+async def _sum_of(owner_id: str, names: list[str]) -> int:
     # ';' follows ':' in ASCII: the range holds the parts of this owner and of nobody else.
     parts = TransactionCount.get_pymongo_collection().find(
         {"_id": {"$gt": f"{owner_id}:", "$lt": f"{owner_id};"}}
     )
-    return sum(part.get(name.value, 0) for part in await parts.to_list() for name in statuses)
+    return sum(part.get(name, 0) for part in await parts.to_list() for name in names)

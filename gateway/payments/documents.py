@@ -57,11 +57,12 @@ class TransactionCount(StoredDocument):
     """How many transactions an owner has in each status, in parts that add up.
 
     Each writer has a part of its own, so that two never conflict over one; a part alone may be
-    negative, their sum is exact. The ``id`` is the owner's, a colon and the writer's.
+    negative, their sum is exact. ``deleted`` only grows. The ``id`` is the owner's, a colon and the writer's.
     """
 
     pending: int = 0
     completed: int = 0
+    deleted: int = 0
 
     class Settings:
         name = "transaction_counts"

@@ -12,7 +12,7 @@ from gateway.errors import GatewayError
 from gateway.kit import money
 from gateway.kit.ids import id_floor, millis
 from gateway.kit.pagination import InvalidCursor, Position, decode_cursor, encode_cursor
-from gateway.payments import counts
+from gateway.payments import counts, totals
 from gateway.payments.documents import Transaction
 from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
 from gateway.payments.states import TransactionStatus
@@ -82,7 +82,7 @@ async def _total(query: Query) -> int:
     condition = mongo_filter(query)
     if condition.keys() <= {"owner_id", "status"}:
         return await counts.count_of(query.owner_id, query.status)
-    return await Transaction.get_pymongo_collection().count_documents(condition)
+    return await totals.count_matching(query.owner_id, condition)
 
 
 def mongo_filter(query: Query) -> dict[str, Any]:

@@ -23,12 +23,14 @@ from gateway.payments.states import TransactionStatus, sources_of
 from gateway.store import group_commit
 from gateway.store.due import claim_due
 from gateway.store.group_commit import Row, Unit
+from gateway.store.group_read import GroupRead
 from gateway.store.unit_of_work import Session, is_conflict, unit_of_work
 from gateway.users.roles import Role
 from gateway.users.service import Person
 from gateway.webhooks.service import Happening, event_rows
 
 _COMPLETIONS_AT_ONCE = 200
+_by_id = GroupRead(Transaction)
 
 
 class TransactionNotFound(GatewayError):
@@ -123,9 +125,8 @@ async def find_transaction(owner_id: str, transaction_id: str) -> Row:
     Raises:
         TransactionNotFound: unknown, deleted, or somebody else's.
     """
-    collection = Transaction.get_pymongo_collection()
-    found: Row | None = await collection.find_one({"_id": transaction_id, "owner_id": owner_id})
-    if found is None:
+    found = await _by_id.get(transaction_id)
+    if found is None or found["owner_id"] != owner_id:
         raise TransactionNotFound(f"Transaction '{transaction_id}' not found for this user.")
     return found
 

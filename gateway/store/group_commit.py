@@ -5,6 +5,7 @@ sharing it is what makes each unit cheap; a unit that comes alone is committed a
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,9 @@ from gateway.store.unit_of_work import Session, unit_of_work
 
 Row = dict[str, Any]
 _DUPLICATE_KEY = 11000
+
+MAX_WAIT_SECONDS = 5.0
+"""A unit that has waited longer is refused rather than committed when nobody expects it any more."""
 
 
 class StoreBusy(GatewayError):
@@ -48,6 +52,10 @@ class Unit:
 class _Waiting:
     unit: Unit
     done: asyncio.Future[None]
+    since: float = field(default_factory=time.monotonic)
+
+    def is_late(self) -> bool:
+        return time.monotonic() - self.since > MAX_WAIT_SECONDS
 
 
 class GroupCommit:
@@ -81,7 +89,8 @@ class GroupCommit:
 
         Raises:
             DuplicateKeyError: a row's ``_id``, or another unique key, is taken.
-            StoreBusy: ``max_waiting`` units wait already, or the gateway is stopping.
+            StoreBusy: ``max_waiting`` units wait already, this one waited too long, or the gateway
+            is stopping.
             PyMongoError: the store does not answer; whether it was committed is then unknown.
         """
         if self._stopping or len(self._queue) >= self._max_waiting:
@@ -96,8 +105,8 @@ class GroupCommit:
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
-                continue
-            await self._commit_group(self._next_group())
+            elif group := self._next_group():
+                await self._commit_group(group)
 
     def _next_group(self) -> list[_Waiting]:
         """The longest waiting ones; of two with the same ``_id`` the second waits for the outcome."""
@@ -106,6 +115,9 @@ class GroupCommit:
         taken: set[str] = set()
         while self._queue and len(group) < self._max_group:
             waiting = self._queue.popleft()
+            if waiting.is_late():
+                _settle([waiting], StoreBusy())
+                continue
             ids = {row["_id"] for _, row in waiting.unit.inserts}
             if taken.isdisjoint(ids):
                 taken |= ids

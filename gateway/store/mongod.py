@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -72,11 +73,20 @@ class EmbeddedMongod:
             is_last = _try_exclusive(self._users_lock)
             os.close(self._users_lock)
             self._users_lock = None
-            if is_last and self._guard is not None:
-                self._guard.wait(_STOP_TIMEOUT)
+            if is_last:
+                self._wait_for_mongod()
+                if self._guard is not None:
+                    self._guard.wait(_STOP_TIMEOUT)
         if self._short_path is not None:
             self._short_path.cleanup()
             self._short_path = None
+
+    def _wait_for_mongod(self) -> None:
+        """Until mongod has flushed its files and gone, whoever started it."""
+        process_id = int((self._folder / "mongod.lock").read_text() or 0)
+        deadline = time.monotonic() + _STOP_TIMEOUT
+        while process_id and _is_alive(process_id) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _client_path(self) -> str:
         direct = str(self._folder / _SOCKET)
@@ -142,6 +152,14 @@ def _lock(path: Path, kind: int) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, kind)
     return descriptor
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _try_exclusive(descriptor: int) -> bool:

@@ -66,13 +66,14 @@ class LiveGateway:
             text=True,
         )
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.process.communicate()[0]
-            try:
-                if httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.02)
+        with httpx.Client(timeout=5, trust_env=False, verify=False) as client:
+            while time.monotonic() < deadline:
+                assert self.process.poll() is None, self.process.communicate()[0]
+                try:
+                    if client.get(f"{self.url}/health").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    time.sleep(0.05)
         raise AssertionError("the gateway did not become healthy within 30 s")
 
     def kill(self) -> None:
