@@ -9,16 +9,14 @@ from gateway.status.router import root, router as status
 from gateway.users.router import router as users
 from gateway.webhooks.router import router as webhooks
 
-API = "/api/v1"
-
 
 def include_routers(app: FastAPI) -> None:
     """Add every room's routes; ``catch_all`` last, since it takes any path of two parts."""
-    app.include_router(payments, prefix=API)
-    app.include_router(users, prefix=API)
-    app.include_router(auth, prefix=API)
-    app.include_router(webhooks, prefix=API)
-    app.include_router(admin, prefix=API)
-    app.include_router(status, prefix=API)
+    app.include_router(payments)
+    app.include_router(users)
+    app.include_router(auth)
+    app.include_router(webhooks)
+    app.include_router(admin)
+    app.include_router(status)
     app.include_router(root)
-    app.include_router(catch_all, prefix=API)
+    app.include_router(catch_all)

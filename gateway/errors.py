@@ -57,7 +57,7 @@ class StoreUnavailable(GatewayError):
 class ErrorBody(BaseModel):
     """Every error's JSON; ``hint`` is there where the gateway knows what went wrong."""
 
-    detail: str
+    detail: str = Field(examples=["Not Found"])
     error_code: str = Field(examples=["NOT_FOUND"])
     request_id: str = Field(examples=["req_019e6b0c9a2f0000c2a90d5e4f11"])
     hint: str | None = None
@@ -82,13 +82,24 @@ class ValidationErrorBody(BaseModel):
     hint: str | None = None
 
 
+_REFUSED_FIELD = {
+    "detail": [{"type": "missing", "loc": ["body", "email"], "msg": "Field required"}],
+    "error_code": "VALIDATION_ERROR",
+    "request_id": "req_019e6b0c9a2f0000c2a90d5e4f11",
+}
+
+
 def responses(*errors: type[GatewayError]) -> dict[int | str, dict[str, Any]]:
     """The ``responses=`` of a route that may answer with these errors, each with an example.
 
     422 and 503 may come from any route and are always there.
     """
     documented: dict[int | str, dict[str, Any]] = {
-        422: {"model": ValidationErrorBody, "description": "The request is not valid."}
+        422: {
+            "model": ValidationErrorBody,
+            "description": "The request is not valid.",
+            "content": {"application/json": {"examples": {"VALIDATION_ERROR": {"value": _REFUSED_FIELD}}}},
+        }
     }
     every: tuple[type[GatewayError], ...] = (*errors, StoreUnavailable)
     for error in every:

@@ -3,13 +3,13 @@ from pydantic import Field
 
 from gateway.auth.callers import AccessDenied, AnyAdmin, NotAuthenticated
 from gateway.errors import responses
-from gateway.kit.routing import GatewayRoute
+from gateway.kit.routing import API, GatewayRoute
 from gateway.kit.schema import WireModel
 from gateway.payments import service as payments
 from gateway.users import service as users
 from gateway.users.roles import Role
 
-router = APIRouter(tags=["Admin"], route_class=GatewayRoute)
+router = APIRouter(prefix=API, tags=["Admin"], route_class=GatewayRoute)
 
 
 class DashboardAnswer(WireModel):

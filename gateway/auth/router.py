@@ -6,13 +6,13 @@ from pydantic import BaseModel, Field
 from gateway.auth.callers import CurrentSettings
 from gateway.auth.tokens import issue_token
 from gateway.config import Settings
-from gateway.errors import responses
-from gateway.kit.routing import GatewayRoute
+from gateway.errors import GatewayError, responses
+from gateway.kit.routing import API, GatewayRoute
 from gateway.kit.schema import ShortText
 from gateway.users import service as users
 from gateway.users.schemas import LoginAnswer, LoginEmail, LoginRequest
 
-router = APIRouter(tags=["People"], route_class=GatewayRoute)
+router = APIRouter(prefix=API, tags=["People"], route_class=GatewayRoute)
 
 
 class PasswordForm(BaseModel):
@@ -20,8 +20,16 @@ class PasswordForm(BaseModel):
 
     username: LoginEmail
     password: ShortText = Field(examples=["correct-horse"])
-    grant_type: str | None = Field(None, pattern="^password$")
+    grant_type: str | None = Field(None, pattern="^password$", examples=["password"])
     scope: str = ""
+
+
+class UnreadableForm(GatewayError):
+    """Documents what the form parser answers."""
+
+    status_code = 400
+    error_code = "BAD_REQUEST"
+    detail = "Invalid multipart data."
 
 
 @router.post("/users/login", summary="Log in and get a token", responses=responses(users.InvalidCredentials))
@@ -30,12 +38,14 @@ async def login(body: LoginRequest, settings: CurrentSettings) -> LoginAnswer:
 
 
 @router.post(
-    "/auth/login", summary="Log in with an OAuth 2 form", responses=responses(users.InvalidCredentials)
+    "/auth/login",
+    summary="Log in with an OAuth 2 form",
+    responses=responses(users.InvalidCredentials, UnreadableForm),
 )
 @router.post(
     "/login",
     summary="Log in with an OAuth 2 form (another path for the same)",
-    responses=responses(users.InvalidCredentials),
+    responses=responses(users.InvalidCredentials, UnreadableForm),
 )
 async def login_by_form(form: Annotated[PasswordForm, Form()], settings: CurrentSettings) -> LoginAnswer:
     return await _log_in(settings, form.username, form.password)

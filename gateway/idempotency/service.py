@@ -7,15 +7,17 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Header, Response
+from pydantic import AfterValidator
 
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.idempotency.documents import IdempotencyRecord
 from gateway.kit import clock
+from gateway.kit.schema import refuse_card_number
 from gateway.store.group_commit import Row
 
 IdempotencyHeader = Annotated[
-    str | None,
+    Annotated[str, AfterValidator(refuse_card_number)] | None,
     Header(
         alias="Idempotency-Key",
         min_length=1,

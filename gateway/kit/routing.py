@@ -11,6 +11,9 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+API = "/api/v1"
+"""What every path but the service's own begins with."""
+
 
 class _Unparsable:
     """Stands for a body that is no JSON until the dependencies, authentication first, have run."""

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from gateway.kit import clock
+from gateway.kit.cards import holds_card_number
 
 WireTime = Annotated[
     datetime,
@@ -23,6 +25,21 @@ WireTime = Annotated[
 """A UTC time, always with a fraction and ``Z``."""
 
 WireAmount = Annotated[float, Field(description="Major units of the currency.", examples=[1000.00])]
+
+
+def refuse_card_number(text: str) -> str:
+    """Refuse what may be a real card number, wherever free text is taken.
+
+    Raises:
+        PydanticCustomError: of type ``card_number``.
+    """
+    if holds_card_number(text):
+        raise PydanticCustomError(
+            "card_number",
+            "must not hold a card number; the published test numbers are allowed",
+        )
+    return text
+
 
 _NO_NUL = r"^[^\x00]*$"
 ShortText = Annotated[str, Field(max_length=200, pattern=_NO_NUL)]

@@ -3,9 +3,10 @@
 import re
 import sys
 import time
+from functools import cache
 
 import structlog
-from starlette.datastructures import Headers
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,8 +40,8 @@ class RequestContext:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers)
+        given_id, length = _interesting_headers(scope)
+        request_id = _request_id(given_id)
         scope["request_id"] = request_id
         status = 0
 
@@ -52,7 +53,7 @@ class RequestContext:
             await send(message)
 
         try:
-            if int(headers.get("content-length") or 0) > self._max_body_bytes:
+            if length > self._max_body_bytes:
                 await self._too_large(scope, receive, send_with_id)
             else:
                 await self._app(scope, self._limited(receive), send_with_id)
@@ -87,17 +88,29 @@ class RequestContext:
         return receive_within_limit
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    usable = _USABLE_ID.fullmatch(given) and not holds_card_number(given)
-    return given if usable else new_id("req", clock.now())
+def _interesting_headers(scope: Scope) -> tuple[str, int]:
+    """The caller's own request id and the announced length of the body."""
+    given_id, length = "", 0
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given_id = value.decode("latin-1")
+        elif name == b"content-length" and value.isdigit():
+            length = int(value)
+    return given_id, length
+
+
+def _request_id(given: str) -> str:
+    if given and _USABLE_ID.fullmatch(given) and not holds_card_number(given):
+        return given
+    return new_id("req", clock.now())
 
 
 def _report(scope: Scope, request_id: str, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", _UNMATCHED)
     method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
-    REQUESTS.labels(method, route, status).inc()
-    LATENCY.labels(method, route).observe(seconds)
+    requests, latency = _figures(method, route, status)
+    requests.inc()
+    latency.observe(seconds)
     log.info(
         "request",
         request_id=request_id,
@@ -107,6 +120,11 @@ def _report(scope: Scope, request_id: str, status: int, seconds: float) -> None:
         status=status,
         milliseconds=round(seconds * 1000, 2),
     )
+
+
+@cache
+def _figures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), LATENCY.labels(method, route)
 
 
 def _with_plain_failure(send: Send) -> Send:

@@ -3,16 +3,17 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from gateway.auth.callers import (
+    SIGNED,
     ApiKeyCaller,
-    CurrentSettings,
     CurrentUser,
     InvalidApiKey,
     NotAuthenticated,
     SignedMerchant,
+    settings_of,
 )
 from gateway.auth.signatures import InvalidSignature, SignatureAlreadyUsed
 from gateway.errors import GatewayError, responses
@@ -24,7 +25,7 @@ from gateway.idempotency.service import (
 )
 from gateway.kit import money
 from gateway.kit.money import InvalidAmount
-from gateway.kit.routing import ExactMethodRoute, GatewayRoute
+from gateway.kit.routing import API, ExactMethodRoute, GatewayRoute
 from gateway.kit.schema import ShortText
 from gateway.payments import queries, service
 from gateway.payments.schemas import (
@@ -40,8 +41,8 @@ from gateway.payments.schemas import (
 from gateway.payments.states import TransactionStatus
 from gateway.users.schemas import MessageAnswer
 
-router = APIRouter(tags=["Payments"], route_class=GatewayRoute)
-catch_all = APIRouter(tags=["Payments"], route_class=ExactMethodRoute)
+router = APIRouter(prefix=API, tags=["Payments"], route_class=GatewayRoute)
+catch_all = APIRouter(prefix=API, tags=["Payments"], route_class=ExactMethodRoute)
 
 _CHARGE = "/payments/charge"
 """The endpoint's name within the scope of an idempotency key."""
@@ -80,7 +81,15 @@ AmountBound = Annotated[
 ]
 TimeBound = Annotated[datetime, AfterValidator(_utc), Field(examples=["2026-11-20T00:00:00.000Z"])]
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(max_length=500, description="`nextCursor` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=500,
+        description="`nextCursor` of the page before.",
+        examples=["Y3JlYXRlZEF0LWRlc2N8MHx0eG5fMDE5ZTZiMGM5YTJmMDAwMGMyYTkwZDVlNGYxMQ"],
+    ),
+]
+TransactionId = Annotated[str, Path(examples=["txn_019e6b0c9a2f0000c2a90d5e4f11"])]
 
 
 @router.post(
@@ -91,18 +100,18 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`nextCursor` o
     responses=responses(
         InvalidApiKey, InvalidSignature, IdempotencyInProgress, SignatureAlreadyUsed, IdempotencyKeyReused
     ),
+    openapi_extra=SIGNED,
 )
 async def charge(
     request: Request,
     body: ChargeRequest,
     merchant: SignedMerchant,
-    settings: CurrentSettings,
     idempotency_key: IdempotencyHeader = None,
 ) -> Response:
     key = None
     if idempotency_key is not None:
         key = IdempotencyKey.of(merchant.owner.id, _CHARGE, idempotency_key, await request.json())
-    answer = await service.charge(settings, merchant, body, key)
+    answer = await service.charge(settings_of(request), merchant, body, key)
     return answer.to_response()
 
 
@@ -142,7 +151,8 @@ async def query_transactions(
     created_from: Annotated[TimeBound | None, Query(alias="createdFrom")] = None,
     created_to: Annotated[TimeBound | None, Query(alias="createdTo")] = None,
     customer_name: Annotated[
-        ShortText | None, Query(alias="customerName", description="The exact name.")
+        ShortText | None,
+        Query(alias="customerName", description="The exact name.", examples=["Grace Hopper"]),
     ] = None,
     sort_by: Annotated[SortBy, Query(alias="sortBy")] = SortBy.CREATED_AT,
     sort_order: Annotated[SortOrder, Query(alias="sortOrder")] = SortOrder.DESC,
@@ -176,7 +186,7 @@ async def query_transactions(
     response_model=TransactionView,
     responses=responses(InvalidApiKey, service.TransactionNotFound),
 )
-async def get_transaction(transaction_id: str, merchant: ApiKeyCaller) -> Response:
+async def get_transaction(transaction_id: TransactionId, merchant: ApiKeyCaller) -> Response:
     return _json(wire_transaction(await service.find_transaction(merchant.id, transaction_id)))
 
 
@@ -185,7 +195,7 @@ async def get_transaction(transaction_id: str, merchant: ApiKeyCaller) -> Respon
     summary="Delete a transaction",
     responses=responses(NotAuthenticated, service.TransactionDeletionDenied, service.TransactionNotFound),
 )
-async def delete_transaction(transaction_id: str, caller: CurrentUser) -> MessageAnswer:
+async def delete_transaction(transaction_id: TransactionId, caller: CurrentUser) -> MessageAnswer:
     await service.delete_transaction(transaction_id, by=caller)
     return MessageAnswer(message=f"Transaction '{transaction_id}' deleted successfully.")
 
@@ -195,7 +205,11 @@ async def delete_transaction(transaction_id: str, caller: CurrentUser) -> Messag
     summary="Refuse to delete anything else",
     responses=responses(NotAuthenticated, InvalidResourceType),
 )
-async def delete_other(resource: str, resource_id: str, caller: CurrentUser) -> MessageAnswer:
+async def delete_other(
+    resource: Annotated[str, Path(examples=["wallets"])],
+    resource_id: Annotated[str, Path(examples=["wal_019e6b0c9a2f0000c2a90d5e4f11"])],
+    caller: CurrentUser,
+) -> MessageAnswer:
     raise InvalidResourceType
 
 

@@ -19,9 +19,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gateway.kit import clock, money
-from gateway.kit.cards import holds_card_number
 from gateway.kit.money import DECIMALS, InvalidAmount
-from gateway.kit.schema import RequestModel, WireAmount, WireModel, WireTime
+from gateway.kit.schema import RequestModel, WireAmount, WireModel, WireTime, refuse_card_number
 from gateway.payments.states import TransactionStatus
 
 NO_DETAILS = "No details provided"
@@ -29,15 +28,6 @@ _url = TypeAdapter(AnyHttpUrl)
 # The parser would forgive a missing host and drop line ends; the URL is sent to as it was given.
 _URL_TEXT = re.compile(r"https?://[^/?#\s][^\x00-\x1f\x7f]*", re.IGNORECASE)
 _METADATA_TEXT_LENGTH = 500
-
-
-def _refuse_card_number(text: str) -> str:
-    if holds_card_number(text):
-        raise PydanticCustomError(
-            "card_number",
-            "must not hold a card number; the published test numbers are allowed",
-        )
-    return text
 
 
 def _refuse_blank(text: str) -> str:
@@ -75,13 +65,13 @@ def _metadata_value(value: object) -> object:
     if isinstance(value, str):
         if len(value) > _METADATA_TEXT_LENGTH or "\x00" in value:
             raise PydanticCustomError("metadata_text", "must have at most 500 characters and no NUL")
-        return _refuse_card_number(value)
+        return refuse_card_number(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         # The JSON reader hands whole numbers of more than 64 bits on as floats, no longer exact.
-        if not math.isfinite(value) or not -(2**63) <= value < 2**63:
+        if not math.isfinite(value) or not -(2**63) < value < 2**63:
             raise PydanticCustomError("metadata_number", "must be a finite number of at most 64 bits")
         if value == int(value):
-            _refuse_card_number(str(abs(int(value))))
+            refuse_card_number(str(abs(int(value))))
         return value
     if value is None or isinstance(value, bool):
         return value
@@ -91,7 +81,7 @@ def _metadata_value(value: object) -> object:
 CustomerName = Annotated[
     str,
     StringConstraints(max_length=200, pattern=r"^[^\x00]*$"),
-    AfterValidator(_refuse_card_number),
+    AfterValidator(refuse_card_number),
     AfterValidator(_refuse_blank),
     Field(examples=["Grace Hopper"]),
 ]
@@ -119,12 +109,12 @@ MinorUnits = Annotated[
 Details = Annotated[
     str,
     StringConstraints(max_length=2000, pattern=r"^[^\x00]*$"),
-    AfterValidator(_refuse_card_number),
+    AfterValidator(refuse_card_number),
 ]
 WebhookUrl = Annotated[
     str,
     StringConstraints(max_length=2048),
-    AfterValidator(_refuse_card_number),
+    AfterValidator(refuse_card_number),
     AfterValidator(_check_url),
     WithJsonSchema(
         {"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": 2048}
@@ -133,7 +123,7 @@ WebhookUrl = Annotated[
 MetadataKey = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00.$][^\x00.]*$"),
-    AfterValidator(_refuse_card_number),
+    AfterValidator(refuse_card_number),
 ]
 MetadataValue = Annotated[
     Any,

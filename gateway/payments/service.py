@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import orjson
 from beanie import Document
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from gateway.auth.callers import SignedCaller
 from gateway.auth.replay import used_signature
@@ -22,9 +22,9 @@ from gateway.payments.schemas import ChargeRequest, wire_transaction
 from gateway.payments.states import TransactionStatus, sources_of
 from gateway.store import group_commit
 from gateway.store.due import claim_due
-from gateway.store.group_commit import Row, Unit
+from gateway.store.group_commit import Conflict, Row, StoreBusy, Unit
 from gateway.store.group_read import GroupRead
-from gateway.store.unit_of_work import Session, is_conflict, unit_of_work
+from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.users.roles import Role
 from gateway.users.service import Person
 from gateway.webhooks.service import Happening, event_rows
@@ -71,10 +71,8 @@ async def charge(
         if key is not None and (first := await idempotency.recall(key)):
             return first
         raise SignatureAlreadyUsed from error
-    except PyMongoError as error:
-        if key is not None and is_conflict(error):
-            raise IdempotencyInProgress from error
-        raise
+    except Conflict as error:
+        raise IdempotencyInProgress if key is not None else StoreBusy from error
     CHARGES.labels(TransactionStatus.PENDING.value).inc()
     return answer
 

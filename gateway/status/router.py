@@ -5,13 +5,13 @@ from pydantic import Field
 
 from gateway import SERVICE_NAME, VERSION
 from gateway.errors import StoreUnavailable, responses
-from gateway.kit.routing import GatewayRoute
+from gateway.kit.routing import API, GatewayRoute
 from gateway.kit.schema import WireModel, WireTime
 from gateway.metrics import exposition
 from gateway.payments import service as payments
 
 root = APIRouter(tags=["Service"], route_class=GatewayRoute)
-router = APIRouter(tags=["Service"], route_class=GatewayRoute)
+router = APIRouter(prefix=API, tags=["Service"], route_class=GatewayRoute)
 
 
 class RootAnswer(WireModel):
@@ -53,7 +53,17 @@ async def health(request: Request) -> HealthAnswer:
     "/metrics",
     summary="Figures for Prometheus",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses()},
+    responses={
+        200: {
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": 'gateway_charges_total{status="pending"} 1.0\n',
+                }
+            }
+        },
+        **responses(),
+    },
 )
 async def metrics() -> Response:
     return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -22,6 +22,7 @@ from gateway.store.unit_of_work import Session, unit_of_work
 Row = dict[str, Any]
 _DUPLICATE_KEY = 11000
 
+_CONFLICT_PAUSE = 0.05
 MAX_WAIT_SECONDS = 5.0
 """A unit that has waited longer is refused rather than committed when nobody expects it any more."""
 
@@ -33,6 +34,10 @@ class StoreBusy(GatewayError):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "1"})
+
+
+class Conflict(Exception):
+    """Another writer has held one of the unit's keys for ``MAX_WAIT_SECONDS``."""
 
 
 @dataclass(slots=True)
@@ -53,6 +58,7 @@ class _Waiting:
     unit: Unit
     done: asyncio.Future[None]
     since: float = field(default_factory=time.monotonic)
+    conflicted: bool = False
 
     def is_late(self) -> bool:
         return time.monotonic() - self.since > MAX_WAIT_SECONDS
@@ -89,7 +95,8 @@ class GroupCommit:
 
         Raises:
             DuplicateKeyError: a row's ``_id``, or another unique key, is taken.
-            StoreBusy: ``max_waiting`` units wait already, this one waited too long, or the gateway
+            Conflict: a key of the unit is being written elsewhere, and has been for too long.
+        StoreBusy: ``max_waiting`` units wait already, this one waited too long, or the gateway
             is stopping.
             PyMongoError: the store does not answer; whether it was committed is then unknown.
         """
@@ -115,7 +122,7 @@ class GroupCommit:
         taken: set[str] = set()
         while self._queue and len(group) < self._max_group:
             waiting = self._queue.popleft()
-            if waiting.is_late():
+            if waiting.is_late() and not waiting.conflicted:
                 _settle([waiting], StoreBusy())
                 continue
             ids = {row["_id"] for _, row in waiting.unit.inserts}
@@ -128,10 +135,11 @@ class GroupCommit:
         return group
 
     async def _commit_group(self, group: list[_Waiting]) -> None:
+        """Commit the group, or what of it can be; halve it where the guilty one is not known."""
         try:
             while group:
                 try:
-                    await _commit(waiting.unit for waiting in group)
+                    await _commit([waiting.unit for waiting in group])
                 except DuplicateKeyError as error:
                     group = await self._fail_duplicates(group, error)
                 else:
@@ -139,10 +147,22 @@ class GroupCommit:
         except ConnectionFailure as error:
             _settle(group, error)
         except Exception as error:
-            if len(group) == 1:
-                _settle(group, error)
+            if len(group) > 1:
+                middle = len(group) // 2
+                await self._commit_group(group[:middle])
+                await self._commit_group(group[middle:])
+            elif isinstance(error, Conflict) and not group[0].is_late():
+                group[0].conflicted = True
+                asyncio.get_running_loop().call_later(_CONFLICT_PAUSE, self._try_again, group[0])
             else:
-                await asyncio.gather(*(self._commit_group([waiting]) for waiting in group))
+                _settle(group, error)
+
+    def _try_again(self, waiting: _Waiting) -> None:
+        if self._task is None or self._task.done():
+            _settle([waiting], StoreBusy())
+        else:
+            self._queue.append(waiting)
+            self._wake.set()
 
     async def _fail_duplicates(self, group: list[_Waiting], error: DuplicateKeyError) -> list[_Waiting]:
         """Fail the units whose ids are taken and return the others."""
@@ -205,7 +225,13 @@ async def _commit(units: Iterable[Unit]) -> None:
     for (kind, document_id), total in sums.items():
         updates.setdefault(kind, []).append(UpdateOne({"_id": document_id}, {"$inc": total}, upsert=True))
 
+    tried = False
+
     async def write(session: Session) -> None:
+        nonlocal tried
+        if tried:  # the transaction met another writer: do not hold up the others for it
+            raise Conflict
+        tried = True
         for kind, kind_rows in rows.items():
             await kind.get_pymongo_collection().insert_many(kind_rows, session=session)
         for kind, kind_updates in updates.items():

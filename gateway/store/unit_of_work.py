@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
 
 T = TypeVar("T")
 Session = AsyncClientSession | None
@@ -44,8 +43,3 @@ async def unit_of_work(write: Callable[[Session], Awaitable[T]]) -> T:
     with pymongo.timeout(TIMEOUT_SECONDS):
         async with _client.start_session() as session:
             return await session.with_transaction(write)
-
-
-def is_conflict(error: PyMongoError) -> bool:
-    """Whether ``error`` is a clash with another writer that outlasted the retries."""
-    return error.has_error_label("TransientTransactionError")

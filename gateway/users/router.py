@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from gateway.auth.callers import (
     AccessDenied,
@@ -11,7 +11,7 @@ from gateway.auth.callers import (
     SystemAdmin,
 )
 from gateway.errors import responses
-from gateway.kit.routing import GatewayRoute
+from gateway.kit.routing import API, GatewayRoute
 from gateway.users import service
 from gateway.users.roles import Role
 from gateway.users.schemas import (
@@ -25,7 +25,9 @@ from gateway.users.schemas import (
     UserView,
 )
 
-router = APIRouter(tags=["People"], route_class=GatewayRoute)
+router = APIRouter(prefix=API, tags=["People"], route_class=GatewayRoute)
+
+UserId = Annotated[str, Path(examples=["user_019e6b0c9a2f0000c2a90d5e4f11"])]
 
 _STORED_ROLE = {SignUpRole.CUSTOMER: Role.USER, SignUpRole.MERCHANT: Role.MERCHANT}
 
@@ -82,7 +84,7 @@ async def list_users(
     summary="Change somebody's role",
     responses=responses(NotAuthenticated, AccessDenied, service.RoleIsFixed, service.UserNotFound),
 )
-async def change_role(user_id: str, body: RoleChangeRequest, admin: SystemAdmin) -> RoleChangeAnswer:
+async def change_role(user_id: UserId, body: RoleChangeRequest, admin: SystemAdmin) -> RoleChangeAnswer:
     await service.change_role(user_id, Role(body.new_role.value))
     return RoleChangeAnswer(message=f"User role updated to '{body.new_role.value}'", user_id=user_id)
 
@@ -94,7 +96,7 @@ async def change_role(user_id: str, body: RoleChangeRequest, admin: SystemAdmin)
         NotAuthenticated, service.SelfDeletion, service.UserDeletionDenied, service.UserNotFound
     ),
 )
-async def delete_user(user_id: str, caller: CurrentUser) -> MessageAnswer:
+async def delete_user(user_id: UserId, caller: CurrentUser) -> MessageAnswer:
     await service.delete_user(user_id, by=caller)
     return MessageAnswer(message=f"User '{user_id}' deleted successfully.")
 

@@ -1,13 +1,16 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from gateway.kit.schema import EMAIL_PATTERN, RequestModel, ShortText, WireModel, WireTime
+from gateway.kit.schema import EMAIL_PATTERN, RequestModel, ShortText, WireModel, WireTime, refuse_card_number
 from gateway.users.roles import Role
 
 Email = Annotated[
-    str, StringConstraints(pattern=EMAIL_PATTERN, max_length=254), Field(examples=["ada@shop.example"])
+    str,
+    StringConstraints(pattern=EMAIL_PATTERN, max_length=254),
+    AfterValidator(refuse_card_number),
+    Field(examples=["ada@shop.example"]),
 ]
 NewPassword = Annotated[
     str,
@@ -35,6 +38,7 @@ class RegisterRequest(RequestModel):
     name: Annotated[
         str,
         StringConstraints(min_length=2, max_length=200, pattern=r"^[^\x00]*$"),
+        AfterValidator(refuse_card_number),
         Field(examples=["Ada's Shop"]),
     ]
     email: Email
@@ -96,4 +100,4 @@ class ProtectedAnswer(WireModel):
 
 
 class MessageAnswer(WireModel):
-    message: str
+    message: str = Field(examples=["User 'user_019e6b0c9a2f0000c2a90d5e4f11' deleted successfully."])

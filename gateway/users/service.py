@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from pymongo.errors import DuplicateKeyError
 
 from gateway.api_keys import service as api_keys
@@ -16,6 +17,8 @@ from gateway.kit.ids import new_id
 from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.users.documents import User
 from gateway.users.roles import Role
+
+log = structlog.get_logger(__name__)
 
 _webhook_secrets: ShortCache[str] = ShortCache()
 
@@ -223,7 +226,9 @@ async def ensure_system_admin(settings: Settings) -> str | None:
             password=password,
             role=Role.SYSTEM_ADMIN,
         )
-    except EmailTaken:  # another process was first, or the e-mail is an ordinary user's
+    except EmailTaken:
+        if await User.find_one({"role": Role.SYSTEM_ADMIN, "deleted_at": None}) is None:
+            log.warning("no_system_admin", reason="ADMIN_EMAIL belongs to an ordinary user")
         return None
     return None if given else password
 

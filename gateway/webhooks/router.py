@@ -1,21 +1,15 @@
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Body, Request, Security
 
-from gateway.api_keys import service as api_keys
-from gateway.auth.callers import (
-    CurrentSettings,
-    InvalidApiKey,
-    api_key_header,
-    check_signature,
-    signature_header,
-)
+from gateway.api_keys.service import ApiKeyOwner
+from gateway.auth.callers import SIGNED, ApiKeyHeader, InvalidApiKey, check_signature
 from gateway.auth.signatures import InvalidSignature
 from gateway.errors import responses
-from gateway.kit.routing import GatewayRoute
+from gateway.kit.routing import API, GatewayRoute
 from gateway.kit.schema import WireModel
 
-router = APIRouter(tags=["Webhook receiver"], route_class=GatewayRoute)
+router = APIRouter(prefix=API, tags=["Webhook receiver"], route_class=GatewayRoute)
 
 
 class UnknownReceiverKey(InvalidApiKey):
@@ -31,29 +25,34 @@ class ReceiverAnswer(WireModel):
     status: Literal["verified"]
 
 
-async def _verified_sender(
-    request: Request,
-    settings: CurrentSettings,
-    key: Annotated[str | None, Security(api_key_header)],
-    signature: Annotated[str | None, Security(signature_header)],
-) -> str:
-    owner = await api_keys.find_owner(settings, key) if key else None
-    if owner is None:
-        raise UnknownReceiverKey
-    request.scope["caller"] = owner.id
-    if signature is None:
-        raise InvalidWebhookSignature("X-Signature is missing.")
-    try:
-        await check_signature(request, settings, owner.id, signature)
-    except InvalidSignature as error:
-        raise InvalidWebhookSignature(error.hint or "") from error
-    return owner.id
+class _VerifiedSender(ApiKeyHeader):
+    """The owner of a key whose secret signed the body."""
+
+    error = UnknownReceiverKey
+
+    async def __call__(self, request: Request) -> ApiKeyOwner:
+        owner = await self.owner(request)
+        signature = request.headers.get("X-Signature")
+        if signature is None:
+            raise InvalidWebhookSignature("X-Signature is missing.")
+        try:
+            await check_signature(request, owner.id, signature)
+        except InvalidSignature as error:
+            raise InvalidWebhookSignature(error.hint or "") from error
+        return owner
+
+
+VerifiedSender = Annotated[ApiKeyOwner, Security(_VerifiedSender())]
 
 
 @router.post(
     "/webhook-receive",
     summary="Check a webhook's signature",
     responses=responses(UnknownReceiverKey, InvalidWebhookSignature),
+    openapi_extra=SIGNED,
 )
-async def receive(body: dict[str, Any], sender: Annotated[str, Depends(_verified_sender)]) -> ReceiverAnswer:
+async def receive(
+    body: Annotated[dict[str, Any], Body(examples=[{"event": "payment.completed"}])],
+    sender: VerifiedSender,
+) -> ReceiverAnswer:
     return ReceiverAnswer(status="verified")
