@@ -1,6 +1,7 @@
 """The application: its lifespan, its middleware, its routes."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -64,6 +65,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     f"  admin     {settings.admin_email}, password {password} (shown this once)", flush=True
                 )
             async with _workers(settings):
+                # What a start has made lives until the end: the collector need not look at it again.
+                gc.collect()
+                gc.freeze()
                 yield
 
     app = FastAPI(title=SERVICE_NAME, version=VERSION, lifespan=lifespan)

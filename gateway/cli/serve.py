@@ -87,6 +87,7 @@ def _run(settings: Settings, listener: socket.socket) -> bool:
             access_log=False,
             log_level="warning",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             backlog=2048,
         )

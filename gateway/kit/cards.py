@@ -67,6 +67,8 @@ def _holds_real(groups: list[str]) -> bool:
 
 def holds_card_number(text: str) -> bool:
     """Whether ``text`` holds a number that a card scheme could have issued (ISO/IEC 7812, Luhn)."""
+    if len(text) < _LENGTHS.start:
+        return False
     return any(_holds_real(_SEPARATOR.split(run[0])) for run in _RUN.finditer(text))
 
 

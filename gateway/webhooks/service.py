@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from gateway.kit import clock
 from gateway.kit.ids import new_id
 from gateway.store.group_commit import Row
@@ -41,8 +43,7 @@ def event_rows(happening: Happening) -> list[tuple[type[Event] | type[Delivery],
         "owner_id": happening.owner_id,
         "subject_id": happening.subject_id,
         "created_at": happening.at,
-        # Compact ASCII: what most receivers get when they serialise the parsed body again.
-        "body": json.dumps(body, separators=(",", ":")).encode(),
+        "body": _compact_ascii(body),
     }
     if happening.url is None:
         return [(Event, event)]
@@ -58,3 +59,9 @@ def event_rows(happening: Happening) -> list[tuple[type[Event] | type[Delivery],
         "attempts": [],
     }
     return [(Event, event), (Delivery, delivery)]
+
+
+def _compact_ascii(body: dict[str, Any]) -> bytes:
+    """What most receivers get when they serialise the parsed body again to check its signature."""
+    compact = orjson.dumps(body)
+    return compact if compact.isascii() else json.dumps(body, separators=(",", ":")).encode()
