@@ -13,7 +13,7 @@ from bench.workloads import Workload
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
 _REUSABLE_LINES = 2000
-_LINES_PER_SECOND = 8000
+LINES_PER_SECOND = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ def require_wrk() -> None:
         sys.exit("wrk is missing: install it first, e.g. `apt-get install wrk` or `brew install wrk`")
 
 
-def run(target: Target, workload: Workload, *, connections: int, seconds: float, folder: Path) -> Measured:
+def run(target: Target, workload: Workload, *, connections: int, seconds: int, folder: Path) -> Measured:
     """Send the workload over ``connections`` for ``seconds``.
 
     Raises:
         RuntimeError: any answer was not the expected one.
     """
     lines = folder / "requests.txt"
-    count = int(_LINES_PER_SECOND * seconds) if workload.unique else _REUSABLE_LINES
+    count = LINES_PER_SECOND * seconds if workload.unique else _REUSABLE_LINES
     workload.lines.write(lines, count)
     before = target.usage()
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(_SCRIPT)]

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     gateway_data_dir: Path = Path("data")
     store_timeout_seconds: _Seconds = 5.0
     store_max_waiting: PositiveInt = 2000
-    store_max_group: PositiveInt = 128
+    store_max_group: Annotated[int, Field(ge=1, le=100)] = 64
     mongod_cache_mb: Annotated[int, Field(ge=256)] = 512
 
     admin_email: str = "admin@system.local"

@@ -6,7 +6,7 @@ from gateway.auth.documents import UsedSignature
 from gateway.auth.signatures import TimestampedSignature
 from gateway.config import Settings
 from gateway.kit import clock
-from gateway.store.group_commit import Row
+from gateway.store.bulk import Row
 
 
 def used_signature(

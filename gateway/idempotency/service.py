@@ -14,7 +14,7 @@ from gateway.errors import GatewayError
 from gateway.idempotency.documents import IdempotencyRecord
 from gateway.kit import clock
 from gateway.kit.schema import refuse_card_number
-from gateway.store.group_commit import Row
+from gateway.store.bulk import Row
 
 IdempotencyHeader = Annotated[
     Annotated[str, AfterValidator(refuse_card_number)] | None,

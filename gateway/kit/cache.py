@@ -1,5 +1,6 @@
 """A small cache for what every request looks up, short enough for revocations to hold soon."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -14,26 +15,34 @@ CACHE_SECONDS = 4.0
 class ShortCache(Generic[T]):
     """Remembers found values for ``CACHE_SECONDS``; what is not there is asked for each time.
 
-    ``clear`` holds at once, also for look-ups that are under way: those began before and may
-    have read what is no longer true, so their result is given but not kept.
+    Those who ask for the same at the same moment share one look-up. ``clear`` holds at once,
+    also for look-ups that are under way: those began before and may have read what is no longer
+    true, so they are neither kept nor shared any further.
     """
 
     def __init__(self, *, size: int = 10_000) -> None:
         self._values: TTLCache[str, T] = TTLCache(size, CACHE_SECONDS)
-        self._generation = 0
+        self._loading: dict[str, asyncio.Future[T | None]] = {}
 
     async def get(self, key: str, load: Callable[[], Awaitable[T | None]]) -> T | None:
         """The cached value, else what ``load`` finds."""
         cached = self._values.get(key)
         if cached is not None:
             return cached
-        generation = self._generation
-        found = await load()
-        if found is not None and generation == self._generation:
-            self._values[key] = found
-        return found
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = asyncio.ensure_future(load())
+            loading.add_done_callback(lambda done: self._loaded(key, done))
+        return await asyncio.shield(loading)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._generation += 1
         self._values.clear()
+        self._loading.clear()
+
+    def _loaded(self, key: str, done: asyncio.Future[T | None]) -> None:
+        if self._loading.get(key) is not done:
+            return
+        del self._loading[key]
+        if not done.cancelled() and done.exception() is None and (found := done.result()) is not None:
+            self._values[key] = found

@@ -1,6 +1,5 @@
 """Secrets at rest: encryption for those that must be read again, keyed hashes for the others."""
 
-import hashlib
 import hmac
 import os
 
@@ -36,8 +35,8 @@ class SecretBox:
 
     def lookup_hash(self, secret: str) -> str:
         """HMAC-SHA256 in hex: finds a secret again without storing it."""
-        return hmac.new(self._hash_key, secret.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._hash_key, secret.encode(), "sha256").hex()
 
 
 def _derive(root_key: str, purpose: bytes) -> bytes:
-    return hmac.new(root_key.encode(), purpose, hashlib.sha256).digest()
+    return hmac.digest(root_key.encode(), purpose, "sha256")

@@ -16,8 +16,6 @@ from gateway.kit.cards import holds_card_number
 from gateway.kit.ids import new_id
 from gateway.metrics import LATENCY, REQUESTS
 
-log = structlog.get_logger("gateway.access")
-
 _USABLE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _UNMATCHED = "(no route)"
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
@@ -29,6 +27,8 @@ class RequestContext:
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        # Assembled once rather than for every line.
+        self._log = structlog.get_logger("gateway.access").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -58,13 +58,13 @@ class RequestContext:
             else:
                 await self._app(scope, self._limited(receive), send_with_id)
         except Exception:
-            log.exception("request_failed", request_id=request_id)
+            self._log.exception("request_failed", request_id=request_id)
             if status:
                 raise
             failure = error_response(request_id, 500, "INTERNAL_ERROR", "Internal Server Error")
             await failure(scope, receive, send_with_id)
         finally:
-            _report(scope, request_id, status, time.perf_counter() - started)
+            self._report(scope, request_id, status, time.perf_counter() - started)
 
     async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"The body is larger than {self._max_body_bytes} bytes."
@@ -87,6 +87,22 @@ class RequestContext:
 
         return receive_within_limit
 
+    def _report(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", _UNMATCHED)
+        method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
+        requests, latency = _figures(method, route, status)
+        requests.inc()
+        latency.observe(seconds)
+        self._log.info(
+            "request",
+            request_id=request_id,
+            caller=scope.get("caller"),
+            method=method,
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+        )
+
 
 def _interesting_headers(scope: Scope) -> tuple[str, int]:
     """The caller's own request id and the announced length of the body."""
@@ -103,23 +119,6 @@ def _request_id(given: str) -> str:
     if given and _USABLE_ID.fullmatch(given) and not holds_card_number(given):
         return given
     return new_id("req", clock.now())
-
-
-def _report(scope: Scope, request_id: str, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", _UNMATCHED)
-    method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
-    requests, latency = _figures(method, route, status)
-    requests.inc()
-    latency.observe(seconds)
-    log.info(
-        "request",
-        request_id=request_id,
-        caller=scope.get("caller"),
-        method=method,
-        route=route,
-        status=status,
-        milliseconds=round(seconds * 1000, 2),
-    )
 
 
 @cache

@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pymongo import UpdateOne
-
 from gateway.payments.documents import TransactionCount
 from gateway.payments.states import TransactionStatus
+from gateway.store import bulk
+from gateway.store.bulk import Update
 from gateway.store.unit_of_work import Session
 
 Row = Mapping[str, Any]
 
 # Processes that draw the same slot stay right: their writes conflict and one is retried.
-_DELETED = "deleted"
+DELETED = "deleted"
 _SLOT = random.randrange(64)
 
 
@@ -29,29 +29,28 @@ async def record_moves(rows: Iterable[Row], target: TransactionStatus | None, se
     for row in rows:
         numbers = moves.setdefault(row["owner_id"], Counter())
         numbers[row["status"]] -= 1
-        numbers[target.value if target else _DELETED] += 1
+        numbers[target.value if target else DELETED] += 1
     updates = [
-        UpdateOne({"_id": f"{owner_id}:{_SLOT}m"}, {"$inc": dict(numbers)}, upsert=True)
+        Update({"_id": f"{owner_id}:{_SLOT}m"}, {"$inc": dict(numbers)}, upsert=True)
         for owner_id, numbers in moves.items()
     ]
     if updates:
-        collection = TransactionCount.get_pymongo_collection()
-        await collection.bulk_write(updates, ordered=False, session=session)
+        await bulk.update(TransactionCount, updates, session)
 
 
 async def count_of(owner_id: str, status: TransactionStatus | None = None) -> int:
     """The owner's transactions in a status, or all of them."""
-    return await _sum_of(owner_id, [s.value for s in TransactionStatus] if status is None else [status.value])
+    figures = await figures_of(owner_id)
+    return sum(figures[s.value] for s in TransactionStatus) if status is None else figures[status.value]
 
 
-async def deletions_of(owner_id: str) -> int:
-    """How many transactions of the owner were ever deleted."""
-    return await _sum_of(owner_id, [_DELETED])
-
-
-async def _sum_of(owner_id: str, names: list[str]) -> int:
+async def figures_of(owner_id: str) -> Mapping[str, int]:
+    """The number in each status, and under ``DELETED`` how many were ever deleted."""
     # ';' follows ':' in ASCII: the range holds the parts of this owner and of nobody else.
     parts = TransactionCount.get_pymongo_collection().find(
-        {"_id": {"$gt": f"{owner_id}:", "$lt": f"{owner_id};"}}
+        {"_id": {"$gt": f"{owner_id}:", "$lt": f"{owner_id};"}}, {"_id": 0}
     )
-    return sum(part.get(name, 0) for part in await parts.to_list() for name in names)
+    figures = Counter[str]()
+    for part in await parts.to_list():
+        figures.update(part)
+    return figures

@@ -20,9 +20,10 @@ from gateway.payments import counts
 from gateway.payments.documents import DeletedTransaction, Transaction
 from gateway.payments.schemas import ChargeRequest, wire_transaction
 from gateway.payments.states import TransactionStatus, sources_of
-from gateway.store import group_commit
+from gateway.store import bulk, group_commit
+from gateway.store.bulk import Row
 from gateway.store.due import claim_due
-from gateway.store.group_commit import Conflict, Row, StoreBusy, Unit
+from gateway.store.group_commit import Conflict, StoreBusy, Unit
 from gateway.store.group_read import GroupRead
 from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.users.roles import Role
@@ -113,7 +114,7 @@ async def _complete(condition: Row, session: Session) -> int:
         for kind, inserted in event_rows(happening):
             told.setdefault(kind, []).append(inserted)
     for kind, inserted_rows in told.items():
-        await kind.get_pymongo_collection().insert_many(inserted_rows, session=session)
+        await bulk.insert(kind, inserted_rows, session)
     return len(rows)
 
 

@@ -14,6 +14,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from gateway.kit import clock
+from gateway.store.bulk import Row
 from gateway.store.document import StoredDocument
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,6 @@ class DueDocument(StoredDocument):
 
 Candidate = Mapping[str, Any]
 """A due document's ``_id`` and ``owner_id``."""
-Row = dict[str, Any]
 
 _CANDIDATES_FACTOR = 4
 

@@ -6,21 +6,18 @@ sharing it is what makes each unit cheap; a unit that comes alone is committed a
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from beanie import Document
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
 from gateway.errors import GatewayError
+from gateway.store import bulk
+from gateway.store.bulk import Row, Update
 from gateway.store.unit_of_work import Session, unit_of_work
-
-Row = dict[str, Any]
-_DUPLICATE_KEY = 11000
 
 _CONFLICT_PAUSE = 0.05
 MAX_WAIT_SECONDS = 5.0
@@ -49,7 +46,7 @@ class Unit:
     """
 
     inserts: list[tuple[type[Document], Row]] = field(default_factory=list)
-    updates: list[tuple[type[Document], UpdateOne]] = field(default_factory=list)
+    updates: list[tuple[type[Document], Update]] = field(default_factory=list)
     increments: list[tuple[type[Document], str, Mapping[str, int]]] = field(default_factory=list)
 
 
@@ -122,9 +119,6 @@ class GroupCommit:
         taken: set[str] = set()
         while self._queue and len(group) < self._max_group:
             waiting = self._queue.popleft()
-            if waiting.is_late() and not waiting.conflicted:
-                _settle([waiting], StoreBusy())
-                continue
             ids = {row["_id"] for _, row in waiting.unit.inserts}
             if taken.isdisjoint(ids):
                 taken |= ids
@@ -136,6 +130,9 @@ class GroupCommit:
 
     async def _commit_group(self, group: list[_Waiting]) -> None:
         """Commit the group, or what of it can be; halve it where the guilty one is not known."""
+        late = [waiting for waiting in group if waiting.is_late() and not waiting.conflicted]
+        _settle(late, StoreBusy())
+        group = [waiting for waiting in group if waiting not in late]
         try:
             while group:
                 try:
@@ -211,20 +208,18 @@ def _settle(group: list[_Waiting], error: Exception | None) -> None:
 
 async def _commit(units: Iterable[Unit]) -> None:
     rows: dict[type[Document], list[Row]] = {}
-    updates: dict[type[Document], list[UpdateOne]] = {}
-    sums: dict[tuple[type[Document], str], dict[str, int]] = {}
+    updates: dict[type[Document], list[Update]] = {}
+    sums: dict[tuple[type[Document], str], Counter[str]] = {}
     for unit in units:
         for kind, row in unit.inserts:
             rows.setdefault(kind, []).append(row)
         for kind, update in unit.updates:
             updates.setdefault(kind, []).append(update)
         for kind, document_id, numbers in unit.increments:
-            total = sums.setdefault((kind, document_id), {})
-            for name, number in numbers.items():
-                total[name] = total.get(name, 0) + number
+            sums.setdefault((kind, document_id), Counter()).update(numbers)
     for (kind, document_id), total in sums.items():
-        updates.setdefault(kind, []).append(UpdateOne({"_id": document_id}, {"$inc": total}, upsert=True))
-
+        increment = Update({"_id": document_id}, {"$inc": dict(total)}, upsert=True)
+        updates.setdefault(kind, []).append(increment)
     tried = False
 
     async def write(session: Session) -> None:
@@ -233,17 +228,11 @@ async def _commit(units: Iterable[Unit]) -> None:
             raise Conflict
         tried = True
         for kind, kind_rows in rows.items():
-            await kind.get_pymongo_collection().insert_many(kind_rows, session=session)
+            await bulk.insert(kind, kind_rows, session)
         for kind, kind_updates in updates.items():
-            await kind.get_pymongo_collection().bulk_write(kind_updates, ordered=False, session=session)
+            await bulk.update(kind, kind_updates, session)
 
-    try:
-        await unit_of_work(write)
-    except BulkWriteError as error:
-        problems = error.details.get("writeErrors", [])
-        if problems and problems[0].get("code") == _DUPLICATE_KEY:
-            raise DuplicateKeyError(problems[0].get("errmsg", ""), _DUPLICATE_KEY, problems[0]) from error
-        raise
+    await unit_of_work(write)
 
 
 async def _taken_ids(units: Iterable[Unit]) -> set[str]:

@@ -1,13 +1,12 @@
 """Group read: look-ups by id that wait at the same moment share one query."""
 
 import asyncio
-from typing import Any
 
 from beanie import Document
 
-_MAX_GROUP = 128
+from gateway.store.bulk import Row
 
-Row = dict[str, Any]
+_MAX_GROUP = 128
 
 
 class GroupRead:

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.kit import clock
 from gateway.kit.ids import new_id
-from gateway.store.group_commit import Row
+from gateway.store.bulk import Row
 from gateway.webhooks.documents import Delivery, DeliveryStatus, Event
 
 

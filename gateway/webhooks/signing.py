@@ -1,7 +1,6 @@
 """How outgoing webhooks are signed: our plain form, and the Standard Webhooks headers."""
 
 import base64
-import hashlib
 import hmac
 
 
@@ -23,4 +22,4 @@ def webhook_headers(secret: str, event_id: str, timestamp: int, body: bytes) -> 
 
 
 def _digest(secret: str, message: bytes) -> bytes:
-    return hmac.new(secret.encode(), message, hashlib.sha256).digest()
+    return hmac.digest(secret.encode(), message, "sha256")

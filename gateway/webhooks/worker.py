@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from pymongo import UpdateOne
 
 from gateway.config import Settings
 from gateway.kit import clock
 from gateway.metrics import DELIVERIES
 from gateway.store import group_commit
-from gateway.store.due import Candidate, Row, Worker, claim_due
+from gateway.store.bulk import Row, Update
+from gateway.store.due import Candidate, Worker, claim_due
 from gateway.store.group_commit import Unit
 from gateway.users import service as users
 from gateway.webhooks import sender
@@ -105,7 +105,7 @@ class DeliveryWorker:
             self._client, delivery["url"], event["body"], headers, self._settings.webhook_timeout_seconds
         )
         change = self._outcome(delivery, attempt)
-        record = UpdateOne(
+        record = Update(
             {"_id": delivery["_id"], "claim": delivery["claim"]},
             {"$set": change, "$push": {"attempts": attempt.model_dump()}},
         )

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from gateway.auth.documents import UsedSignature
@@ -14,6 +13,7 @@ from gateway.kit import clock
 from gateway.main import DOCUMENTS
 from gateway.payments.documents import TransactionCount
 from gateway.store import group_commit
+from gateway.store.bulk import Update
 from gateway.store.connection import Store, open_store
 from gateway.store.group_commit import GroupCommit, StoreBusy, Unit
 from gateway.users.documents import User
@@ -96,7 +96,7 @@ async def test_a_duplicate_of_another_unique_key_fails_alone(store: Store) -> No
 
 
 async def test_a_unit_that_the_store_refuses_fails_alone(store: Store) -> None:
-    refused = Unit(updates=[(TransactionCount, UpdateOne({"_id": "n"}, {"$set": {"_id": "m"}}, upsert=True))])
+    refused = Unit(updates=[(TransactionCount, Update({"_id": "n"}, {"$set": {"_id": "m"}}, upsert=True))])
     results = await asyncio.gather(
         group_commit.commit(_unit("one")),
         group_commit.commit(refused),

@@ -32,7 +32,10 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the sender was killed while it sent
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 status = receiver._take(Received(self.path, headers, body))
                 try:

@@ -1,0 +1,131 @@
+"""Totals: always what a count of the documents would say, whatever happened in between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from gateway.config import Settings
+from gateway.main import create_app
+from gateway.payments import totals
+from gateway.payments.documents import Transaction
+from tests.support.factories import API, Merchant, create_charge, create_merchant, log_in
+
+_FILTERS: list[dict[str, Any]] = [
+    {},
+    {"minAmount": "20"},
+    {"minAmount": "20", "maxAmount": "60", "sortBy": "amount"},
+    {"currency": "EUR"},
+    {"status": "completed"},
+    {"status": "pending", "currency": "USD"},
+    {"customerName": "Customer 1"},
+]
+
+
+@pytest.fixture(params=["settling at once", "settling as shipped"])
+def settling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "settling at once":
+        monkeypatch.setattr(totals, "_SETTLING", timedelta(0))
+        monkeypatch.setattr(totals, "_TAIL", 2)
+
+
+@pytest.fixture
+async def second_client(app: FastAPI, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Another application on the same database."""
+    other = create_app(settings)
+    async with other.router.lifespan_context(other):
+        transport = httpx.ASGITransport(other)
+        async with httpx.AsyncClient(transport=transport, base_url="http://other") as made:
+            yield made
+
+
+async def _charge_some(client: httpx.AsyncClient, merchant: Merchant, count: int) -> list[str]:
+    made = await asyncio.gather(
+        *(
+            create_charge(
+                client,
+                merchant=merchant,
+                paymentAmount=10 + number * 7 % 90,
+                currency="EUR" if number % 3 else "USD",
+                customerName=f"Customer {number % 4}",
+            )
+            for number in range(count)
+        )
+    )
+    return [charged["id"] for charged in made]
+
+
+async def _check(client: httpx.AsyncClient, headers: dict[str, str], merchant: Merchant) -> None:
+    stored = [row async for row in Transaction.get_pymongo_collection().find({"owner_id": merchant.id})]
+    for given in _FILTERS:
+        answer = await client.get(f"{API}/payments/query", params=given, headers=headers)
+        expected = sum(_matches(row, given) for row in stored)
+        total = answer.json()["totalTransactions"] if answer.status_code == 200 else 0
+        if "status" not in given:  # completions go on meanwhile
+            assert total == expected, given
+    listed = await client.get(f"{API}/payments/all", headers=headers)
+    assert listed.json()["totalTransactions"] == len(stored)
+
+
+async def _until_all_completed(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    for _ in range(200):
+        answer = await client.get(f"{API}/payments/query?status=pending", headers=headers)
+        if answer.status_code == 404:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("a payment did not complete within 10 s")
+
+
+def _matches(row: dict[str, Any], given: dict[str, Any]) -> bool:
+    return bool(
+        row["amount"] >= 100 * int(given.get("minAmount", 0))
+        and row["amount"] <= 100 * int(given.get("maxAmount", 10**9))
+        and row["currency"] == given.get("currency", row["currency"])
+        and row["status"] == given.get("status", row["status"])
+        and row["customer_name"] == given.get("customerName", row["customer_name"])
+    )
+
+
+@pytest.mark.usefixtures("settling")
+async def test_totals_follow_charges_and_deletions(client: httpx.AsyncClient) -> None:
+    merchant = await create_merchant(client)
+    headers = {**merchant.headers, **await log_in(client, email=merchant.email)}
+    for _ in range(3):
+        ids = await _charge_some(client, merchant, 12)
+        await _check(client, headers, merchant)
+        await client.delete(f"{API}/transactions/{ids[3]}", headers=headers)
+        await _check(client, headers, merchant)
+
+
+@pytest.mark.usefixtures("settling")
+async def test_totals_hold_across_applications(
+    client: httpx.AsyncClient, second_client: httpx.AsyncClient
+) -> None:
+    merchant = await create_merchant(client)
+    headers = {**merchant.headers, **await log_in(client, email=merchant.email)}
+    for first, second in ((client, second_client), (second_client, client)):
+        ids = await _charge_some(first, merchant, 8)
+        await _check(second, headers, merchant)
+        await second.delete(f"{API}/transactions/{ids[0]}", headers=headers)
+        await _check(first, headers, merchant)
+
+
+async def test_an_unchanged_store_is_not_counted_again(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant = await create_merchant(client)
+    headers = {**merchant.headers, **await log_in(client, email=merchant.email)}
+    await _charge_some(client, merchant, 5)
+    await _until_all_completed(client, headers)
+    first = await client.get(f"{API}/payments/query?minAmount=1", headers=headers)
+
+    async def refuse(*_: object, **__: object) -> int:
+        raise AssertionError("counted again")
+
+    monkeypatch.setattr(totals, "_count", refuse)
+    again = await client.get(f"{API}/payments/query?minAmount=1", headers=headers)
+    assert again.json()["totalTransactions"] == first.json()["totalTransactions"] == 5
