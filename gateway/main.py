@@ -4,10 +4,9 @@ import asyncio
 import gc
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from beanie import Document
 from fastapi import FastAPI
@@ -56,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _stop_with_parent()
+        _end_with_parent()
         async with open_store(settings, DOCUMENTS) as store:
             app.state.store = store
             app.state.started_at = clock.now()
@@ -99,18 +98,14 @@ async def _workers(settings: Settings) -> AsyncIterator[None]:
         await asyncio.gather(completions.stop(), deliveries.stop())
 
 
-def _stop_with_parent() -> None:
-    """A worker process whose supervisor was killed stops too, rather than serve on unseen."""
+def _end_with_parent() -> None:
+    """A worker process whose supervisor was killed ends at once, rather than serve on unseen.
+
+    At once, since it holds the port that a new start needs, and a crash loses nothing anyway.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            loop.remove_reader(parent.sentinel)
-            with suppress(ProcessLookupError):
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        loop.add_reader(parent.sentinel, stop)
+        asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -9,12 +9,11 @@ from gateway.store.document import StoredDocument
 class IdempotencyRecord(StoredDocument):
     """The first answer to a key, written together with what that request changed.
 
-    Its ``id`` is made of owner, endpoint and key, so the ``_id`` index is what allows one only.
+    Its ``id`` is a hash of owner, endpoint and key, so the ``_id`` index is what allows one only.
     """
 
     owner_id: str
     endpoint: str
-    key: str
     fingerprint: str
     status_code: int
     body: bytes

@@ -24,6 +24,8 @@ TEST_CARD_NUMBERS = frozenset(
 """The numbers that payment providers publish for testing; no issuer ever gives them out."""
 
 _RUN = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,}", re.ASCII)
+# Digits within a longer token, as in a UUID's hex, are part of that token.
+_STANDING_ALONE = re.compile(r"(?<![0-9A-Za-z])\d(?:[ -]?\d){12,}(?![0-9A-Za-z])", re.ASCII)
 _SEPARATOR = re.compile(r"[ -]")
 _LENGTHS = range(13, 20)
 _ISSUED = re.compile(
@@ -69,7 +71,7 @@ def holds_card_number(text: str) -> bool:
     """Whether ``text`` holds a number that a card scheme could have issued (ISO/IEC 7812, Luhn)."""
     if len(text) < _LENGTHS.start:
         return False
-    return any(_holds_real(_SEPARATOR.split(run[0])) for run in _RUN.finditer(text))
+    return any(_holds_real(_SEPARATOR.split(run[0])) for run in _STANDING_ALONE.finditer(text))
 
 
 def mask_card_numbers(text: str) -> str:

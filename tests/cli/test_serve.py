@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -185,11 +186,14 @@ def test_a_second_gateway_joins_the_first_ones_store_and_outlives_it(start: Star
 
 def wait_until_both_answer(running: Running) -> int:
     """How many requests it took until both processes, told by their start times, had answered."""
-    seen = set()
-    for count in range(1, 500):
-        seen.add(running.get(f"{API}/status").json()["metrics"]["lastRestart"])
-        if len(seen) == 2:
-            return count
+    # Side by side: of requests one after the other the same process may take every one.
+    at_once, seen = 8, set[str]()
+    with ThreadPoolExecutor(at_once) as pool:
+        for rounds in range(1, 100):
+            answers = pool.map(lambda _: running.get(f"{API}/status"), range(at_once))
+            seen |= {answer.json()["metrics"]["lastRestart"] for answer in answers}
+            if len(seen) == 2:
+                return rounds * at_once
     raise AssertionError("one of the two processes never answered")
 
 

@@ -169,8 +169,8 @@ async def _race(one: httpx.AsyncClient, two: httpx.AsyncClient, merchant: Mercha
         *(client.post(f"{API}/payments/charge", json=charge_body(), headers=headers) for client in (one, two))
     )
     made = [a for a in answers if a.status_code == 201 and "idempotent-replayed" not in a.headers]
+    assert len(made) == 1, [(answer.status_code, answer.headers, answer.text) for answer in answers]
     other = next(answer for answer in answers if answer is not made[0])
-    assert len(made) == 1
     if other.status_code == 201:
         assert other.headers["idempotent-replayed"] == "true"
         assert other.content == made[0].content
