@@ -17,12 +17,11 @@ from gateway.api_keys.documents import ApiKey
 from gateway.auth.documents import UsedSignature
 from gateway.config import Settings
 from gateway.errors import StartupError, install_error_handlers
-from gateway.idempotency.documents import IdempotencyRecord
 from gateway.kit import clock
 from gateway.logs import configure_logs
 from gateway.middleware.request_context import RequestContext
 from gateway.openapi import install_openapi
-from gateway.payments import service as payments
+from gateway.payments import progress
 from gateway.payments.documents import DeletedTransaction, Transaction, TransactionCount
 from gateway.store.connection import open_store
 from gateway.store.due import Worker
@@ -35,7 +34,6 @@ DOCUMENTS: tuple[type[Document], ...] = (
     User,
     ApiKey,
     UsedSignature,
-    IdempotencyRecord,
     Transaction,
     DeletedTransaction,
     TransactionCount,
@@ -84,7 +82,7 @@ async def _workers(settings: Settings) -> AsyncIterator[None]:
     deliveries = DeliveryWorker(settings)
 
     async def complete() -> int:
-        count = await payments.complete_due(settings)
+        count = await progress.advance_due(settings)
         if count:
             deliveries.wake()
         return count

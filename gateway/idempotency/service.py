@@ -2,15 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
+from beanie import Document
 from fastapi import Header, Response
+from pydantic import BaseModel
+from pymongo import ASCENDING, IndexModel
 
 from gateway.config import Settings
 from gateway.errors import GatewayError
-from gateway.idempotency.documents import IdempotencyRecord
 from gateway.kit import clock
 from gateway.store.bulk import Row
 
@@ -58,9 +60,30 @@ class IdempotencyKey:
         return cls(owner_id, endpoint, key, hashlib.sha256(canonical).hexdigest())
 
     @property
-    def record_id(self) -> str:
+    def hash(self) -> str:
         scope = f"{self.owner_id}\n{self.endpoint}\n{self.key}"
         return hashlib.sha256(scope.encode()).hexdigest()
+
+
+class KeptAnswer(BaseModel):
+    """The first answer to a key, kept in the document that its request made.
+
+    ``key`` is a hash of owner, endpoint and key.
+    """
+
+    key: str
+    fingerprint: str
+    status_code: int
+    body: bytes
+    expires_at: datetime
+
+
+ONE_PER_KEY = IndexModel(
+    [("idempotency.key", ASCENDING)],
+    unique=True,
+    partialFilterExpression={"idempotency.key": {"$exists": True}},
+)
+"""The index of documents with an ``idempotency`` that lets one only be made with a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +99,13 @@ class Answer:
         return Response(self.body, self.status_code, headers, "application/json")
 
 
-def record(settings: Settings, key: IdempotencyKey, answer: Answer) -> tuple[type[IdempotencyRecord], Row]:
-    """What binds the answer to the key, to be inserted together with what the request changes.
+def kept(settings: Settings, key: IdempotencyKey, answer: Answer) -> Row:
+    """The ``KeptAnswer`` that binds the answer to the key, to be inserted within what the request makes.
 
     A duplicate key then means that there is an answer already; ask ``recall`` for it.
     """
-    return IdempotencyRecord, {
-        "_id": key.record_id,
-        "owner_id": key.owner_id,
-        "endpoint": key.endpoint,
+    return {
+        "key": key.hash,
         "fingerprint": key.fingerprint,
         "status_code": answer.status_code,
         "body": answer.body,
@@ -92,15 +113,21 @@ def record(settings: Settings, key: IdempotencyKey, answer: Answer) -> tuple[typ
     }
 
 
-async def recall(key: IdempotencyKey) -> Answer | None:
-    """The first answer to this key, or ``None`` when it was never used.
+async def recall(kind: type[Document], key: IdempotencyKey) -> Answer | None:
+    """The first answer to this key, or ``None`` when it may be used: also again, once it has expired.
 
     Raises:
         IdempotencyKeyReused: it was used with another body.
     """
-    record = await IdempotencyRecord.get(key.record_id)
-    if record is None:
+    collection = kind.get_pymongo_collection()
+    row = await collection.find_one({"idempotency.key": key.hash}, {"idempotency": 1})
+    if row is None:
         return None
-    if record.fingerprint != key.fingerprint:
+    first = row["idempotency"]
+    if first["expires_at"] <= clock.now():
+        expired = {"idempotency.key": key.hash, "idempotency.expires_at": first["expires_at"]}
+        await collection.update_one(expired, {"$unset": {"idempotency": ""}})
+        return None
+    if first["fingerprint"] != key.fingerprint:
         raise IdempotencyKeyReused
-    return Answer(record.status_code, record.body, replayed=True)
+    return Answer(first["status_code"], first["body"], replayed=True)

@@ -3,16 +3,22 @@ from typing import Any, ClassVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from gateway.idempotency.service import ONE_PER_KEY, KeptAnswer
 from gateway.payments.states import TransactionStatus
 from gateway.store.document import StoredDocument
 from gateway.store.due import HAS_DUE_TIME, DueDocument
 
+UNPUBLISHED = {"unpublished": True}
+
 
 class Transaction(DueDocument):
-    """A charge. ``amount`` is in minor units; ``due_at`` is when it completes, while pending.
+    """A charge. ``amount`` is in minor units, ``amount_key`` the same on a scale that all currencies share.
 
-    Ids sort by creation, so ``_id`` also orders by time. ``amount_key`` is the amount on a
-    scale that all currencies share.
+    Ids sort by creation, so ``_id`` also orders by time. ``due_at`` is when something is next to be
+    done, while pending: to complete it, or, where that is far off, to publish its creation. Until
+    then it is ``unpublished``: the event of its creation is still to be written, and it is in no figure.
+
+    Of a deleted transaction only the id stays here, and the ``idempotency`` that a retry asks for.
     """
 
     owner_id: str
@@ -26,7 +32,10 @@ class Transaction(DueDocument):
     status: TransactionStatus
     webhook_url: str | None
     created_at: datetime
+    completes_at: datetime
     completed_at: datetime | None = None
+    unpublished: bool = False
+    idempotency: KeptAnswer | None = None
 
     class Settings:
         name = "transactions"
@@ -37,11 +46,13 @@ class Transaction(DueDocument):
             IndexModel([("owner_id", ASCENDING), ("currency", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("customer_name", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("due_at", ASCENDING)], partialFilterExpression=HAS_DUE_TIME),
+            IndexModel([("owner_id", ASCENDING)], partialFilterExpression=UNPUBLISHED),
+            ONE_PER_KEY,
         ]
 
 
 class DeletedTransaction(StoredDocument):
-    """A transaction that was deleted: out of every list, kept whole for the audit trail."""
+    """A transaction that was deleted: out of every list, kept for the audit trail."""
 
     owner_id: str
     deleted_at: datetime
@@ -54,7 +65,7 @@ class DeletedTransaction(StoredDocument):
 
 
 class TransactionCount(StoredDocument):
-    """How many transactions an owner has in each status, in parts that add up.
+    """How many published transactions an owner has in each status, in parts that add up.
 
     Each writer has a part of its own, so that two never conflict over one; a part alone may be
     negative, their sum is exact. ``deleted`` only grows. The ``id`` is the owner's, a colon and the writer's.

@@ -18,6 +18,7 @@ from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
 from gateway.payments.states import TransactionStatus
 
 _INT64_MAX = 2**63 - 1
+_LISTED = {"idempotency": 0}
 
 
 class NoTransactions(GatewayError):
@@ -66,7 +67,7 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
     total = await _total(query)
     if not total:
         return None
-    found = Transaction.get_pymongo_collection().find(condition).sort(order).limit(query.limit + 1)
+    found = Transaction.get_pymongo_collection().find(condition, _LISTED).sort(order).limit(query.limit + 1)
     rows = await found.to_list()
     more = len(rows) > query.limit
     rows = rows[: query.limit]

@@ -5,7 +5,7 @@ A due document carries ``due_at`` while something is still to be done with it. C
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
@@ -57,12 +57,13 @@ async def claim_due(
     lease_seconds: float,
     where: Mapping[str, Any] | None = None,
     choose: Callable[[list[Candidate]], list[str]] = _all,
+    fields: Sequence[str] | None = None,
 ) -> list[Row]:
     """Take up to ``limit`` due documents, the longest due first, for ``lease_seconds``.
 
-     They come as stored. No two callers get the same document before its lease has run out.
-    ``where`` narrows the
-     search; ``choose`` picks from the candidates, of which it is shown more than ``limit``.
+    They come as stored, or only those ``fields`` of them. No two callers get the same document
+    before its lease has run out. ``where`` narrows the search; ``choose`` picks from the
+    candidates, of which it is shown more than ``limit``.
     """
     now = clock.now()
     due = due_before(now)
@@ -77,7 +78,7 @@ async def claim_due(
         {"_id": {"$in": ids}, **due},
         {"$set": {"due_at": now + timedelta(seconds=lease_seconds), "claim": claim}},
     )
-    return await collection.find({"_id": {"$in": ids}, "claim": claim}).to_list()
+    return await collection.find({"_id": {"$in": ids}, "claim": claim}, fields).to_list()
 
 
 class Worker:

@@ -1,13 +1,14 @@
-"""Group commit: units of work that wait at the same moment share one transaction.
+"""Group commit: units of work that wait at the same moment share one commit.
 
-A transaction costs several round trips and one journal flush whatever it holds, so under load
-sharing it is what makes each unit cheap; a unit that comes alone is committed at once.
+A commit costs its round trips and one journal flush whatever it holds, so under load sharing it is
+what makes each unit cheap; a unit that comes alone is committed at once. A unit that writes one
+document is whole by nature: it needs no transaction, and a group of them is one command.
 """
 
 import asyncio
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
 from gateway.errors import GatewayError
 from gateway.store import bulk
-from gateway.store.bulk import Row, Update
+from gateway.store.bulk import Write
 from gateway.store.unit_of_work import Session, unit_of_work
 
 _CONFLICT_PAUSE = 0.05
@@ -37,17 +38,16 @@ class Conflict(Exception):
     """Another writer has held one of the unit's keys for ``MAX_WAIT_SECONDS``."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """What one request writes: all of it is committed, or none.
+    """What one request writes: all of it is committed, or none."""
 
-    ``inserts`` are rows with an ``_id`` of their own. ``increments`` add to the numbers of a
-    document that is created when it is not there; those of a whole group are added up first.
-    """
+    writes: Sequence[tuple[type[Document], Write]]
 
-    inserts: list[tuple[type[Document], Row]] = field(default_factory=list)
-    updates: list[tuple[type[Document], Update]] = field(default_factory=list)
-    increments: list[tuple[type[Document], str, Mapping[str, int]]] = field(default_factory=list)
+    @property
+    def ids(self) -> set[str]:
+        """The ids that it inserts."""
+        return {write["_id"] for _, write in self.writes if isinstance(write, dict)}
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +93,7 @@ class GroupCommit:
         Raises:
             DuplicateKeyError: a row's ``_id``, or another unique key, is taken.
             Conflict: a key of the unit is being written elsewhere, and has been for too long.
-        StoreBusy: ``max_waiting`` units wait already, this one waited too long, or the gateway
+            StoreBusy: ``max_waiting`` units wait already, this one waited too long, or the gateway
             is stopping.
             PyMongoError: the store does not answer; whether it was committed is then unknown.
         """
@@ -119,7 +119,7 @@ class GroupCommit:
         taken: set[str] = set()
         while self._queue and len(group) < self._max_group:
             waiting = self._queue.popleft()
-            ids = {row["_id"] for _, row in waiting.unit.inserts}
+            ids = waiting.unit.ids
             if taken.isdisjoint(ids):
                 taken |= ids
                 group.append(waiting)
@@ -129,10 +129,24 @@ class GroupCommit:
         return group
 
     async def _commit_group(self, group: list[_Waiting]) -> None:
-        """Commit the group, or what of it can be; halve it where the guilty one is not known."""
         late = [waiting for waiting in group if waiting.is_late() and not waiting.conflicted]
         _settle(late, StoreBusy())
-        group = [waiting for waiting in group if waiting not in late]
+        alone: dict[type[Document], list[_Waiting]] = {}
+        together = []
+        for waiting in group:
+            if waiting in late:
+                continue
+            if len(waiting.unit.writes) == 1:
+                alone.setdefault(waiting.unit.writes[0][0], []).append(waiting)
+            else:
+                together.append(waiting)
+        for kind, waitings in alone.items():
+            await _commit_each(kind, waitings)
+        if together:
+            await self._commit_together(together)
+
+    async def _commit_together(self, group: list[_Waiting]) -> None:
+        """Commit the group, or what of it can be; halve it where the guilty one is not known."""
         try:
             while group:
                 try:
@@ -146,8 +160,8 @@ class GroupCommit:
         except Exception as error:
             if len(group) > 1:
                 middle = len(group) // 2
-                await self._commit_group(group[:middle])
-                await self._commit_group(group[middle:])
+                await self._commit_together(group[:middle])
+                await self._commit_together(group[middle:])
             elif isinstance(error, Conflict) and not group[0].is_late():
                 group[0].conflicted = True
                 asyncio.get_running_loop().call_later(_CONFLICT_PAUSE, self._try_again, group[0])
@@ -167,7 +181,7 @@ class GroupCommit:
             _settle(group, error)
             return []
         taken = await _taken_ids(waiting.unit for waiting in group)
-        guilty = [w for w in group if any(row["_id"] in taken for _, row in w.unit.inserts)]
+        guilty = [waiting for waiting in group if not taken.isdisjoint(waiting.unit.ids)]
         if not guilty:
             raise error
         _settle(guilty, error)
@@ -196,7 +210,7 @@ async def commit(unit: Unit) -> None:
     await _current.commit(unit)
 
 
-def _settle(group: list[_Waiting], error: Exception | None) -> None:
+def _settle(group: Iterable[_Waiting], error: Exception | None) -> None:
     for waiting in group:
         if waiting.done.done():
             continue
@@ -206,20 +220,21 @@ def _settle(group: list[_Waiting], error: Exception | None) -> None:
             waiting.done.set_exception(error)
 
 
+async def _commit_each(kind: type[Document], group: Sequence[_Waiting]) -> None:
+    try:
+        refused = await bulk.write_each(kind, [waiting.unit.writes[0][1] for waiting in group])
+    except Exception as error:
+        _settle(group, error)
+        return
+    for index, waiting in enumerate(group):
+        _settle([waiting], refused.get(index))
+
+
 async def _commit(units: Iterable[Unit]) -> None:
-    rows: dict[type[Document], list[Row]] = {}
-    updates: dict[type[Document], list[Update]] = {}
-    sums: dict[tuple[type[Document], str], Counter[str]] = {}
+    writes: dict[type[Document], list[Write]] = {}
     for unit in units:
-        for kind, row in unit.inserts:
-            rows.setdefault(kind, []).append(row)
-        for kind, update in unit.updates:
-            updates.setdefault(kind, []).append(update)
-        for kind, document_id, numbers in unit.increments:
-            sums.setdefault((kind, document_id), Counter()).update(numbers)
-    for (kind, document_id), total in sums.items():
-        increment = Update({"_id": document_id}, {"$inc": dict(total)}, upsert=True)
-        updates.setdefault(kind, []).append(increment)
+        for kind, each in unit.writes:
+            writes.setdefault(kind, []).append(each)
     tried = False
 
     async def write(session: Session) -> None:
@@ -227,10 +242,8 @@ async def _commit(units: Iterable[Unit]) -> None:
         if tried:  # the transaction met another writer: do not hold up the others for it
             raise Conflict
         tried = True
-        for kind, kind_rows in rows.items():
-            await bulk.insert(kind, kind_rows, session)
-        for kind, kind_updates in updates.items():
-            await bulk.update(kind, kind_updates, session)
+        for kind, kind_writes in writes.items():
+            await bulk.write(kind, kind_writes, session)
 
     await unit_of_work(write)
 
@@ -238,8 +251,9 @@ async def _commit(units: Iterable[Unit]) -> None:
 async def _taken_ids(units: Iterable[Unit]) -> set[str]:
     ids: dict[type[Document], list[str]] = {}
     for unit in units:
-        for kind, row in unit.inserts:
-            ids.setdefault(kind, []).append(row["_id"])
+        for kind, each in unit.writes:
+            if isinstance(each, dict):
+                ids.setdefault(kind, []).append(each["_id"])
     taken: set[str] = set()
     for kind, kind_ids in ids.items():
         found = kind.get_pymongo_collection().find({"_id": {"$in": kind_ids}}, {"_id": 1})

@@ -1,6 +1,7 @@
 """Group read: look-ups by id that wait at the same moment share one query."""
 
 import asyncio
+from collections.abc import Sequence
 
 from beanie import Document
 
@@ -16,13 +17,14 @@ class GroupRead:
     together next. None is answered from anything read before it was asked.
     """
 
-    def __init__(self, kind: type[Document]) -> None:
+    def __init__(self, kind: type[Document], *, without: Sequence[str] = ()) -> None:
         self._kind = kind
+        self._fields = dict.fromkeys(without, 0) or None
         self._waiting: dict[str, asyncio.Future[Row | None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, document_id: str) -> Row | None:
-        """The document as it is stored, or ``None``; not to be changed by the caller.
+        """The document as it is stored, ``without`` what is not wanted, or ``None``; not to be changed.
 
         Raises:
             PyMongoError: the store does not answer.
@@ -45,7 +47,7 @@ class GroupRead:
     async def _read(self, group: dict[str, asyncio.Future[Row | None]]) -> None:
         collection = self._kind.get_pymongo_collection()
         try:
-            rows = await collection.find({"_id": {"$in": list(group)}}).to_list()
+            rows = await collection.find({"_id": {"$in": list(group)}}, self._fields).to_list()
         except Exception as error:
             for future in group.values():
                 future.set_exception(error)

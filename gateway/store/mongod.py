@@ -83,7 +83,8 @@ class EmbeddedMongod:
 
     def _wait_for_mongod(self) -> None:
         """Until mongod has flushed its files and gone, whoever started it."""
-        process_id = int((self._folder / "mongod.lock").read_text() or 0)
+        lock = self._folder / "mongod.lock"
+        process_id = int(lock.read_text() or 0) if lock.exists() else 0
         deadline = time.monotonic() + _STOP_TIMEOUT
         while process_id and _is_alive(process_id) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -98,14 +99,15 @@ class EmbeddedMongod:
         return str(link / _SOCKET)
 
     async def _launch(self, path: str) -> None:
-        log_path = self._folder / "mongod.log"
+        log_path, errors_path = self._folder / "mongod.log", self._folder / "mongod.err"
         log_path.unlink(missing_ok=True)
         command = [sys.executable, "-E", "-S", mongod_guard.__file__, str(self._folder), *self._command()]
-        self._guard = guard = _detached(command)
+        self._guard = guard = _detached(command, errors_path)
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
         while not _accepts(path):
             if guard.poll() is not None or asyncio.get_running_loop().time() > deadline:
-                raise StartupError(f"the embedded mongod did not start: see {log_path}")
+                lines = errors_path.read_text(errors="replace").splitlines() or [f"see {log_path}"]
+                raise StartupError(f"the embedded mongod did not start: {lines[-1]}")
             await asyncio.sleep(0.01)
 
     def _command(self) -> list[str]:
@@ -138,14 +140,15 @@ def find_mongod() -> str:
     )
 
 
-def _detached(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def _detached(command: list[str], errors_path: Path) -> subprocess.Popen[bytes]:
+    with errors_path.open("wb") as errors:
+        return subprocess.Popen(
+            command,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
 
 
 def _lock(path: Path, kind: int) -> int:

@@ -109,7 +109,7 @@ class DeliveryWorker:
             {"_id": delivery["_id"], "claim": delivery["claim"]},
             {"$set": change, "$push": {"attempts": attempt.model_dump()}},
         )
-        await group_commit.commit(Unit(updates=[(Delivery, record)]))
+        await group_commit.commit(Unit([(Delivery, record)]))
         result = "succeeded" if sender.succeeded(attempt) else "failed"
         DELIVERIES.labels(result).inc()
         log.info(

@@ -69,7 +69,8 @@ async def test_a_due_payment_completes_and_its_webhook_tells_so(
     charged = await create_charge(client, merchant=merchant, paymentAmount=10.5, webhookUrl=receiver.url)
     path = f"{API}/payments/{charged['id']}"
     assert (await client.get(path, headers=merchant.headers)).json()["status"] == "pending"
-    await Transaction.find({"_id": charged["id"]}).update({"$set": {"due_at": clock.now()}})
+    now = clock.now()
+    await Transaction.find({"_id": charged["id"]}).update({"$set": {"due_at": now, "completes_at": now}})
     [webhook] = await asyncio.to_thread(receiver.wait_for, 1)
     told = json.loads(webhook.body)
     assert (told["event"], told["type"]) == ("payment.completed", "payment.completed")

@@ -10,8 +10,9 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from gateway.config import Settings
-from gateway.idempotency.documents import IdempotencyRecord
 from gateway.idempotency.service import IdempotencyKey
+from gateway.kit import clock
+from gateway.payments.documents import Transaction
 from tests.contract.support import (
     BAD_KEY,
     CHARGE,
@@ -141,7 +142,7 @@ async def test_a_refused_request_uses_no_key(client: httpx.AsyncClient) -> None:
         assert_error(await charge_with_key(client, merchant, "order-1", content), 422)
     stranger = Merchant("", "", "PK_LIVE_unknown", "")
     assert_error(await charge_with_key(client, stranger, "order-1"), 401, BAD_KEY)
-    assert await IdempotencyRecord.find({"owner_id": merchant.id}).count() == 0
+    assert await stored_for(merchant) == 0
     answer = await charge_with_key(client, merchant, "order-1")
     assert answer.status_code == 201
     assert "Idempotent-Replayed" not in answer.headers
@@ -209,25 +210,45 @@ async def test_a_storm_of_different_bodies_under_one_key_charges_once(client: ht
 async def test_answers_are_kept_for_24_hours_at_least(client: httpx.AsyncClient) -> None:
     merchant = await create_merchant(client)
     first = await charge_with_key(client, merchant, "order-1")
-    record = await IdempotencyRecord.find_one({"owner_id": merchant.id})
-    assert record is not None
-    stored = await client.get(f"{API}/payments/{first.json()['id']}", headers=merchant.headers)
-    assert stored.status_code == 200
+    stored = await Transaction.get(first.json()["id"])
+    assert stored is not None
+    assert stored.idempotency is not None
     created = datetime.fromisoformat(first.json()["created"])
-    assert record.expires_at - created >= timedelta(hours=23, minutes=59, seconds=59)
+    assert stored.idempotency.expires_at - created >= timedelta(hours=23, minutes=59, seconds=59)
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["kept", "deleted meanwhile"])
+async def test_a_key_may_be_used_again_when_its_answer_has_expired(
+    client: httpx.AsyncClient, deleted: bool
+) -> None:
+    merchant = await create_merchant(client)
+    first = await charge_with_key(client, merchant, "order-1")
+    token = await log_in(client, email=merchant.email)
+    if deleted:
+        await client.delete(f"{API}/transactions/{first.json()['id']}", headers=token)
+    await Transaction.get_pymongo_collection().update_one(
+        {"_id": first.json()["id"]}, {"$set": {"idempotency.expires_at": clock.now() - timedelta(seconds=1)}}
+    )
+    body = charge_body(paymentAmount=7)
+    answers = await asyncio.gather(*(charge_with_key(client, merchant, "order-1", body) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    assert answers[0].json()["id"] != first.json()["id"]
+    assert await stored_for(merchant) == (1 if deleted else 2)
 
 
 async def test_a_key_that_is_being_charged_elsewhere_is_a_409(
     client: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.store.group_commit.MAX_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("gateway.store.bulk.TIMEOUT_SECONDS", 0.3)
     merchant = await create_merchant(client)
     body = charge_body()
     key = IdempotencyKey.of(merchant.id, "/payments/charge", "order-1", body)
     async with AsyncMongoClient[dict[str, Any]](settings.mongodb_url) as elsewhere:
-        records = elsewhere[settings.mongodb_database]["idempotency_records"]
+        transactions = elsewhere[settings.mongodb_database]["transactions"]
         async with elsewhere.start_session() as session, await session.start_transaction():
-            await records.insert_one({"_id": key.record_id}, session=session)
+            await transactions.insert_one({"idempotency": {"key": key.hash}}, session=session)
             busy = await charge_with_key(client, merchant, "order-1", body)
             other = await charge_with_key(client, merchant, "order-2", body)
             await session.abort_transaction()

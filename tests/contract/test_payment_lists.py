@@ -227,7 +227,8 @@ async def test_filters_by_currency_name_and_status_alone_and_together(client: ht
         for currency in ("USD", "JPY")
     ]
     done = [charge["id"] for charge in made if charge["currency"] == "JPY"]
-    await Transaction.find({"_id": {"$in": done}}).update({"$set": {"due_at": clock.now()}})
+    now = clock.now()
+    await Transaction.find({"_id": {"$in": done}}).update({"$set": {"due_at": now, "completes_at": now}})
     assert await _completed_within(seconds=10, ids=done)
     expectations: list[tuple[dict[str, str], Any]] = [
         ({"currency": "USD"}, lambda c: c["currency"] == "USD"),

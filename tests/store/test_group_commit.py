@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from beanie import Document
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from gateway.auth.documents import UsedSignature
@@ -30,10 +31,13 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def _unit(*names: str) -> Unit:
-    return Unit(
-        inserts=[(UsedSignature, _row(name)) for name in names],
-        increments=[(TransactionCount, "owner:1", {"pending": 1})],
-    )
+    """A unit of several documents: a row for each name, and one more in a number that all share."""
+    one_more = Update({"_id": "owner:1"}, {"$inc": {"pending": 1}}, upsert=True)
+    return Unit([*((UsedSignature, _row(name)) for name in names), (TransactionCount, one_more)])
+
+
+def _alone(name: str) -> Unit:
+    return Unit([(UsedSignature, _row(name))])
 
 
 async def _stored(store: Store) -> set[str]:
@@ -56,7 +60,43 @@ async def test_they_share_transactions(store: Store) -> None:
     await asyncio.gather(*(group_commit.commit(_unit(f"s{number}")) for number in range(300)))
     after = await store.database.command("serverStatus")
     commits = after["transactions"]["totalCommitted"] - before["transactions"]["totalCommitted"]
-    assert commits < 20
+    assert 0 < commits < 20
+
+
+async def test_units_of_one_document_share_commands_and_need_no_transaction(store: Store) -> None:
+    before = await store.database.command("serverStatus")
+    await asyncio.gather(*(group_commit.commit(_alone(f"s{number}")) for number in range(300)))
+    after = await store.database.command("serverStatus")
+    inserts = [status["metrics"]["commands"]["insert"]["total"] for status in (before, after)]
+    assert 0 < inserts[1] - inserts[0] < 20
+    assert after["transactions"]["totalCommitted"] == before["transactions"]["totalCommitted"]
+    assert len(await _stored(store)) == 300
+
+
+async def test_a_duplicate_of_one_document_fails_alone(store: Store) -> None:
+    await group_commit.commit(_alone("taken"))
+    units = [_alone("taken" if number in (4, 9) else f"s{number}") for number in range(12)]
+    units.insert(6, _unit("several"))
+    results = await asyncio.gather(*(group_commit.commit(unit) for unit in units), return_exceptions=True)
+    failed = [number for number, result in enumerate(results) if result is not None]
+    assert failed == [4, 10]
+    assert all(isinstance(results[number], DuplicateKeyError) for number in failed)
+    assert await _stored(store) == {"taken", "several"} | {f"s{n}" for n in range(12) if n not in (4, 9)}
+
+
+async def test_an_update_alone_changes_its_document_or_none(store: Store) -> None:
+    await group_commit.commit(_alone("there"))
+    moment = clock.now().replace(microsecond=0)
+    set_moment = {"$set": {"expires_at": moment}}
+    await asyncio.gather(
+        *(
+            group_commit.commit(Unit([(UsedSignature, Update({"_id": name}, set_moment))]))
+            for name in ("there", "missing")
+        )
+    )
+    assert await store.database["used_signatures"].find().to_list() == [
+        {"_id": "there", "expires_at": moment}
+    ]
 
 
 async def test_a_duplicate_fails_alone(store: Store) -> None:
@@ -81,9 +121,14 @@ async def test_of_two_with_one_id_in_the_same_moment_one_is_committed(store: Sto
     assert await _pending(store) == 1
 
 
-async def test_a_duplicate_of_another_unique_key_fails_alone(store: Store) -> None:
+@pytest.mark.parametrize(
+    "also", [[], [(UsedSignature, Update({"_id": "s"}, {"$set": {"x": 1}}))]], ids=["alone", "several"]
+)
+async def test_a_duplicate_of_another_unique_key_fails_alone(
+    store: Store, also: list[tuple[type[Document], Update]]
+) -> None:
     def user(number: int, email: str) -> Unit:
-        return Unit(inserts=[(User, {"_id": f"user_{number}", "email": email})])
+        return Unit([(User, {"_id": f"user_{number}", "email": email}), *also])
 
     await group_commit.commit(user(0, "a@b.example"))
     results = await asyncio.gather(
@@ -95,8 +140,10 @@ async def test_a_duplicate_of_another_unique_key_fails_alone(store: Store) -> No
     assert [type(result) for result in results] == [type(None), DuplicateKeyError, type(None)]
 
 
-async def test_a_unit_that_the_store_refuses_fails_alone(store: Store) -> None:
-    refused = Unit(updates=[(TransactionCount, Update({"_id": "n"}, {"$set": {"_id": "m"}}, upsert=True))])
+@pytest.mark.parametrize("writes", [1, 2])
+async def test_a_unit_that_the_store_refuses_fails_alone(store: Store, writes: int) -> None:
+    refusal = (TransactionCount, Update({"_id": "n"}, {"$set": {"_id": "m"}}, upsert=True))
+    refused = Unit([refusal] * writes)
     results = await asyncio.gather(
         group_commit.commit(_unit("one")),
         group_commit.commit(refused),

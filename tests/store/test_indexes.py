@@ -98,7 +98,8 @@ async def test_lists_walk_an_index_in_order(store: Store, query: Query, paged: b
         ("api_keys", {"owner_id": _OWNER, "revoked_at": None}, {}),
         ("users", {"email": "a@b.example", "deleted_at": None}, {}),
         ("users", {"deleted_at": None}, {"_id": -1}),
-        ("idempotency_records", {"_id": "00"}, {}),
+        ("transactions", {"idempotency.key": "00"}, {}),
+        ("transactions", {"owner_id": _OWNER, "unpublished": True}, {}),
     ],
 )
 async def test_look_ups_use_an_index(
