@@ -1,6 +1,7 @@
 """``make bench``: every row in one run, side by side, round by round."""
 
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench import report, targets, wrk
-from bench.report import Key, median
+from bench.report import Key
 from bench.targets import ROOT, Target
 from bench.workloads import Account, Workload, charge_without_account, payment_intent
 from bench.wrk import Measured
@@ -61,8 +62,9 @@ class Bench:
     def run(self, target: Target, workload: Workload, connections: int) -> Measured:
         return wrk.run(target, workload, connections=connections, seconds=self._seconds, folder=self._folder)
 
-    def charge(self, target: Target, account: Account, count: int) -> None:
-        """Store ``count`` transactions through the API itself."""
+    def charge(self, target: Target, account: Account, count: int) -> float:
+        """Store ``count`` transactions through the API itself; return how many a second, completed too."""
+        since = time.monotonic()
         bar = self._progress.add_task(f"storing {count:,}", total=count)
         stored = 0
         while count - stored > 2 * wrk.LINES_PER_SECOND * self._seconds:
@@ -71,6 +73,8 @@ class Bench:
             stored += measured.requests
             self._progress.update(bar, completed=stored)
         account.charge(count - stored, lambda: self._progress.advance(bar))
+        account.wait_until_completed()
+        return count / (time.monotonic() - since)
 
 
 def main(
@@ -124,12 +128,13 @@ def _with_data(
         for target, count in ((small, 1000), (large, 1000), (large, stored - 1000)):
             account = accounts.get(target.name) or Account.register(target.url)
             accounts[target.name] = account
-            bench.charge(target, account, count)
+            per_second = bench.charge(target, account, count)
             total = 1000 if count == 1000 else stored
             usage = target.usage()
             memory[f"{total:,} charges ({target.name})"] = {
                 "server": usage.server_rss,
                 "mongod": usage.mongod_rss,
+                "per_second": round(per_second),
             }
         rows: list[Row] = []
         payers = {target.name: Account.register(target.url) for target in (small, large)}
@@ -137,42 +142,49 @@ def _with_data(
             for target, size in ((small, 1000), (large, stored)):
                 account = (payers if operation == "plain_charge" else accounts)[target.name]
                 make = getattr(account, operation)
-                rows.append(Row(f"{make().name}, {size:,} stored", target, make))
+                name = f"{make().name}, {size:,} stored"
+                rows.append(Row(name, target, make, settle=account.wait_until_completed))
         return bench.measure("with data", rows), memory
 
 
 def _ratios(
     results: dict[Key, list[Measured]], growth: dict[Key, list[Measured]], memory: dict[str, dict[str, int]]
-) -> list[tuple[str, str]]:
-    def rate(name: str) -> float:
-        return median(results[name, 64], "per_second")
+) -> dict[str, list[float]]:
+    """What is to be reached, of each round."""
 
-    def p50(name: str, connections: int) -> float:
-        return median(results[name, connections], "p50")
+    def rate(name: str, other: str) -> list[float]:
+        return _each(results[name, 64], results[other, 64], "per_second")
 
-    ratios = [
-        ("signed charge at 64 connections, against bare", rate(_SIGNED) / rate("bare")),
-        ("the same against naive", rate(_SIGNED) / rate("naive")),
-        ("signed charge with 1 connection, p50, against naive", p50(_SIGNED, 1) / p50("naive", 1)),
-        ("get one at 64 connections, against bare", rate("get one") / rate("bare")),
-        ("p99 of the signed charge at 64 connections, against its p50", _tail(results[_SIGNED, 64])),
-    ]
+    def alone(name: str) -> list[float]:
+        return _each(results[name, 1], results["naive", 1], "p50")
+
+    ratios = {
+        "signed charge at 64 connections, against bare": rate(_SIGNED, "bare"),
+        "the same against naive": rate(_SIGNED, "naive"),
+        "charge with 1 connection, p50, against naive": alone("charge"),
+        "signed charge with 1 connection, p50, against naive": alone(_SIGNED),
+        "get one at 64 connections, against bare": rate("get one", "bare"),
+        "p99 of the charge at 64 connections, against its p50": _tail(results["charge", 64]),
+        "p99 of the signed charge at 64 connections, against its p50": _tail(results[_SIGNED, 64]),
+    }
     names = list(dict.fromkeys(name for name, _ in growth))
     for small, large in zip(names[::2], names[1::2], strict=True):
         for connections in CONNECTIONS:
-            slower = median(growth[small, connections], "per_second") / median(
-                growth[large, connections], "per_second"
-            )
-            ratios.append((f"{large}, {connections} connections, time against 1,000 stored", slower))
+            name = f"{large}, {connections} connections, time against 1,000 stored"
+            ratios[name] = _each(growth[small, connections], growth[large, connections], "per_second")
     figures = list(memory.values())
-    ratios.append(
-        ("gateway memory after all charges, against 1,000", figures[2]["server"] / figures[1]["server"])
-    )
-    return [(name, f"{value:.2f}") for name, value in ratios]
+    ratios["gateway memory after all charges, against 1,000"] = [figures[2]["server"] / figures[1]["server"]]
+    return ratios
 
 
-def _tail(rounds: list[Measured]) -> float:
-    return median(rounds, "p99") / median(rounds, "p50")
+def _each(rounds: list[Measured], others: list[Measured], figure: str) -> list[float]:
+    """One of two rows against the other, within each round."""
+    pairs = zip(rounds, others, strict=True)
+    return [getattr(one, figure) / getattr(other, figure) for one, other in pairs]
+
+
+def _tail(rounds: list[Measured]) -> list[float]:
+    return [measured.p99 / measured.p50 for measured in rounds]
 
 
 if __name__ == "__main__":

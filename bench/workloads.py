@@ -117,6 +117,15 @@ class Account:
         body = {"email": self.email, "password": _PASSWORD}
         httpx.post(f"{self.url}{API}/users/login", json=body, trust_env=False, timeout=120).raise_for_status()
 
+    def wait_until_completed(self) -> None:
+        """Until none of the account's charges is pending any more."""
+        while self._get("query?status=pending&limit=1").status_code != 404:
+            time.sleep(0.2)
+
+    def _get(self, path: str) -> httpx.Response:
+        headers = {**self.key_header, "Authorization": f"Bearer {self.token}"}
+        return httpx.get(f"{self.url}{API}/payments/{path}", headers=headers, trust_env=False, timeout=60)
+
     @property
     def key_header(self) -> dict[str, str]:
         return {"X-API-Key": self.api_key}
@@ -147,10 +156,8 @@ class Account:
         return Workload("charge, signed + idempotent", "POST", f"{API}/payments/charge", 201, True, maker)
 
     def get_one(self) -> Workload:
-        newest = httpx.get(
-            f"{self.url}{API}/payments/all?limit=1", headers=self.key_header, trust_env=False, timeout=60
-        )
-        path = f"{API}/payments/{newest.raise_for_status().json()['transactions'][0]['id']}"
+        newest = self._get("all?limit=1").raise_for_status().json()["transactions"][0]
+        path = f"{API}/payments/{newest['id']}"
         return Workload("get one", "GET", path, 200, False, LineMaker(self.key_header))
 
     def list_all(self) -> Workload:

@@ -81,11 +81,11 @@ async def _workers(settings: Settings) -> AsyncIterator[None]:
     """Complete payments and deliver webhooks while the application runs."""
     deliveries = DeliveryWorker(settings)
 
-    async def complete() -> int:
+    async def complete() -> bool:
         count = await progress.advance_due(settings)
         if count:
             deliveries.wake()
-        return count
+        return count == progress.AT_ONCE
 
     completions = Worker("completions", complete, settings.worker_poll_seconds)
     completions.start()

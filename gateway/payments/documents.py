@@ -9,6 +9,8 @@ from gateway.store.document import StoredDocument
 from gateway.store.due import HAS_DUE_TIME, DueDocument
 
 UNPUBLISHED = {"unpublished": True}
+NOT_SHOWN = ("api_key_id", "completes_at", "due_at", "claim", "unpublished", "idempotency")
+"""What no answer holds, and look-ups for one need not fetch."""
 
 
 class Transaction(DueDocument):

@@ -18,7 +18,7 @@ from gateway.store.due import claim_due
 from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.webhooks.service import Happening, event_rows
 
-_AT_ONCE = 200
+AT_ONCE = 200
 _PUBLISHED_WITHIN = timedelta(seconds=5)
 
 
@@ -34,9 +34,9 @@ def schedule(settings: Settings, created_at: datetime) -> Row:
 
 
 async def advance_due(settings: Settings) -> int:
-    """Publish and complete transactions whose time has come; return how many were claimed."""
+    """Publish and complete up to ``AT_ONCE`` transactions whose time has come; return how many."""
     claimed = await claim_due(
-        Transaction, limit=_AT_ONCE, lease_seconds=settings.worker_lease_seconds, fields=("claim",)
+        Transaction, limit=AT_ONCE, lease_seconds=settings.worker_lease_seconds, fields=("claim",)
     )
     if not claimed:
         return 0

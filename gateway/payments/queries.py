@@ -13,12 +13,12 @@ from gateway.kit import money
 from gateway.kit.ids import id_floor, millis
 from gateway.kit.pagination import InvalidCursor, Position, decode_cursor, encode_cursor
 from gateway.payments import counts, totals
-from gateway.payments.documents import Transaction
+from gateway.payments.documents import NOT_SHOWN, Transaction
 from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
 from gateway.payments.states import TransactionStatus
 
 _INT64_MAX = 2**63 - 1
-_LISTED = {"idempotency": 0}
+_SHOWN = dict.fromkeys(NOT_SHOWN, 0)
 
 
 class NoTransactions(GatewayError):
@@ -67,7 +67,7 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
     total = await _total(query)
     if not total:
         return None
-    found = Transaction.get_pymongo_collection().find(condition, _LISTED).sort(order).limit(query.limit + 1)
+    found = Transaction.get_pymongo_collection().find(condition, _SHOWN).sort(order).limit(query.limit + 1)
     rows = await found.to_list()
     more = len(rows) > query.limit
     rows = rows[: query.limit]

@@ -17,7 +17,7 @@ from gateway.kit import clock, money
 from gateway.kit.ids import moment_of, new_id
 from gateway.metrics import CHARGES
 from gateway.payments import counts, progress
-from gateway.payments.documents import DeletedTransaction, Transaction
+from gateway.payments.documents import NOT_SHOWN, DeletedTransaction, Transaction
 from gateway.payments.schemas import ChargeRequest, wire_transaction
 from gateway.payments.states import TransactionStatus
 from gateway.store import group_commit
@@ -28,7 +28,7 @@ from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.users.roles import Role
 from gateway.users.service import Person
 
-_by_id = GroupRead(Transaction, without=("idempotency",))
+_by_id = GroupRead(Transaction, without=NOT_SHOWN)
 
 
 class TransactionNotFound(GatewayError):

@@ -82,13 +82,14 @@ async def claim_due(
 
 
 class Worker:
-    """Calls ``step`` over and over: at once while it finds work, else every ``poll_seconds``.
+    """Calls ``step`` over and over: at once while there is more to do, else every ``poll_seconds``.
 
-    ``step`` returns how much it did. An unreachable store is waited for; any other exception is
+    ``step`` returns whether it left something. What comes meanwhile waits for the next poll, so
+    that it is done together and not one by one. An unreachable store is waited for; any other exception is
     logged and the loop goes on, since the work's lease brings it back.
     """
 
-    def __init__(self, name: str, step: Callable[[], Awaitable[int]], poll_seconds: float) -> None:
+    def __init__(self, name: str, step: Callable[[], Awaitable[bool]], poll_seconds: float) -> None:
         self._name = name
         self._step = step
         self._poll_seconds = poll_seconds
@@ -118,7 +119,7 @@ class Worker:
             if not await self._guarded_step() and not self._stopping:
                 await self._pause(self._poll_seconds)
 
-    async def _guarded_step(self) -> int:
+    async def _guarded_step(self) -> bool:
         try:
             return await self._step()
         except PyMongoError as error:
@@ -126,7 +127,7 @@ class Worker:
         except Exception:
             log.exception("worker_failed", worker=self._name)
         await self._pause(_AFTER_ERROR_SECONDS)
-        return 0
+        return True
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -41,11 +41,11 @@ class DeliveryWorker:
         self.start = self._loop.start
         self.wake = self._loop.wake
 
-    async def step(self) -> int:
-        """Start attempts for due deliveries; return how many."""
+    async def step(self) -> bool:
+        """Start attempts for due deliveries; return whether more of them could be started."""
         free = self._settings.webhook_concurrency - len(self._running)
         if free <= 0:
-            return 0
+            return False
         limit = self._settings.webhook_concurrency_per_owner
         saturated = [owner for owner, count in self._per_owner.items() if count >= limit]
         deliveries = await claim_due(
@@ -58,7 +58,7 @@ class DeliveryWorker:
         events = {event["_id"]: event for event in await _events_of(deliveries)}
         for delivery in deliveries:
             self._start(delivery, events[delivery["event_id"]])
-        return len(deliveries)
+        return len(deliveries) == free
 
     async def stop(self) -> None:
         """Start no more, wait a moment for running ones; a cut off one is due again after its lease."""
