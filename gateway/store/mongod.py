@@ -114,7 +114,8 @@ class EmbeddedMongod:
         return [
             find_mongod(),
             *("--dbpath", ".", "--logpath", "mongod.log", "--quiet"),
-            *("--bind_ip", _MEMBER_HOST, "--filePermissions", "0700"),
+            # Without the socket in /tmp, which all mongods of a machine would take from each other.
+            *("--bind_ip", _MEMBER_HOST, "--nounixsocket", "--filePermissions", "0700"),
             *("--replSet", _REPLICA_SET, "--oplogSize", "256"),
             *("--wiredTigerCacheSizeGB", str(self._settings.mongod_cache_mb / 1024)),
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),

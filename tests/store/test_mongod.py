@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gateway.errors import StartupError
@@ -27,3 +28,13 @@ async def test_a_mongod_that_does_not_start_is_told_with_its_last_words(
     mongod = EmbeddedMongod(make_settings(gateway_data_dir=tmp_path / "data", mongodb_url=""))
     with pytest.raises(StartupError, match=told):
         await mongod.start()
+
+
+async def test_it_listens_on_its_own_socket_alone(tmp_path: Path) -> None:
+    mongod = EmbeddedMongod(make_settings(gateway_data_dir=tmp_path / "data", mongodb_url=""))
+    await mongod.start()
+    try:
+        process = psutil.Process(int((tmp_path / "data" / "mongod" / "mongod.lock").read_text()))
+        assert {c.laddr for c in process.net_connections("all") if c.laddr} == {"./mongod.sock"}
+    finally:
+        mongod.release()
