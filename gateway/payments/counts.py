@@ -1,7 +1,7 @@
 """How many transactions an owner has, kept with each change rather than counted.
 
-A charge is one document and touches no figure: until it is published it is counted, from an index
-that holds such charges only.
+A charge is one document and touches no figure: until it is published it is counted, by the index
+over the status.
 """
 
 import random
@@ -9,32 +9,38 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.payments.documents import UNPUBLISHED, Transaction, TransactionCount
-from gateway.payments.states import TransactionStatus
+from gateway.payments.documents import Transaction, TransactionCount
+from gateway.payments.states import UNPUBLISHED, TransactionStatus
 from gateway.store import bulk
 from gateway.store.bulk import Update
-from gateway.store.unit_of_work import Session
+from gateway.store.unit_of_work import Session, unit_of_work
 
 Row = Mapping[str, Any]
+Figures = Mapping[str, int]
 
 DELETED = "deleted"
-# Processes that draw the same slot stay right: their writes conflict and one is retried.
-_SLOT = random.randrange(64)
+_SLOTS = 64
+# Processes that draw the same slots stay right: their writes conflict and one is retried.
+_SLOT = random.randrange(_SLOTS)
 
 
-async def record_moves(rows: Iterable[Row], target: TransactionStatus | None, session: Session) -> None:
+async def record_moves(
+    rows: Iterable[Row], target: TransactionStatus | None, session: Session, *, lane: int = 0
+) -> None:
     """Count rows as moved to ``target``, or as deleted, in the caller's unit of work.
 
-    They come from the status they are in, or from nowhere while unpublished.
+    They come from the status they are in, or from nowhere while unpublished. Units that this
+    process has under way at the same time do not conflict when each is in a ``lane`` of its own.
     """
     moves: dict[str, Counter[str]] = {}
     for row in rows:
         numbers = moves.setdefault(row["owner_id"], Counter())
-        if "unpublished" not in row:
+        if row["status"] != UNPUBLISHED:
             numbers[row["status"]] -= 1
         numbers[target.value if target else DELETED] += 1
+    slot = (_SLOT + lane) % _SLOTS
     updates = [
-        Update({"_id": f"{owner_id}:{_SLOT}"}, {"$inc": dict(numbers)}, upsert=True)
+        Update({"_id": f"{owner_id}:{slot}"}, {"$inc": dict(numbers)}, upsert=True)
         for owner_id, numbers in moves.items()
     ]
     if updates:
@@ -47,25 +53,21 @@ async def count_of(owner_id: str, status: TransactionStatus | None = None) -> in
     return sum(figures[s.value] for s in TransactionStatus) if status is None else figures[status.value]
 
 
-async def figures_of(owner_id: str) -> Mapping[str, int]:
+async def figures_of(owner_id: str) -> Figures:
     """The number in each status, and under ``DELETED`` how many were ever deleted, all at one moment."""
-    published = await _published(owner_id)
-    while True:
-        unpublished = await Transaction.get_pymongo_collection().count_documents(
-            {"owner_id": owner_id, **UNPUBLISHED}
-        )
-        # Whatever is published meanwhile changes the figures, which never come back to what they were.
-        before, published = published, await _published(owner_id)
-        if published == before:
-            return published + Counter({TransactionStatus.PENDING.value: unpublished})
+    return await unit_of_work(lambda session: figures_within(owner_id, session))
 
 
-async def _published(owner_id: str) -> Counter[str]:
+async def figures_within(owner_id: str, session: Session) -> Figures:
+    """The same, in the caller's unit of work."""
     # ';' follows ':' in ASCII: the range holds the parts of this owner and of nobody else.
     parts = TransactionCount.get_pymongo_collection().find(
-        {"_id": {"$gt": f"{owner_id}:", "$lt": f"{owner_id};"}}, {"_id": 0}
+        {"_id": {"$gt": f"{owner_id}:", "$lt": f"{owner_id};"}}, {"_id": 0}, session=session
     )
     figures = Counter[str]()
     for part in await parts.to_list():
         figures.update(part)
+    figures[TransactionStatus.PENDING.value] += await Transaction.get_pymongo_collection().count_documents(
+        {"owner_id": owner_id, "status": UNPUBLISHED}, session=session
+    )
     return figures

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
@@ -8,8 +8,7 @@ from gateway.payments.states import TransactionStatus
 from gateway.store.document import StoredDocument
 from gateway.store.due import HAS_DUE_TIME, DueDocument
 
-UNPUBLISHED = {"unpublished": True}
-NOT_SHOWN = ("api_key_id", "completes_at", "due_at", "claim", "unpublished", "idempotency")
+NOT_SHOWN = ("api_key_id", "completes_at", "due_at", "claim", "idempotency")
 """What no answer holds, and look-ups for one need not fetch."""
 
 
@@ -18,7 +17,8 @@ class Transaction(DueDocument):
 
     Ids sort by creation, so ``_id`` also orders by time. ``due_at`` is when something is next to be
     done, while pending: to complete it, or, where that is far off, to publish its creation. Until
-    then it is ``unpublished``: the event of its creation is still to be written, and it is in no figure.
+    then its status is ``UNPUBLISHED``: the event of its creation is still to be written, and it is in
+    no figure.
 
     Of a deleted transaction only the id stays here, and the ``idempotency`` that a retry asks for.
     """
@@ -31,12 +31,11 @@ class Transaction(DueDocument):
     currency: str
     details: str | None
     metadata: dict[str, Any]
-    status: TransactionStatus
+    status: TransactionStatus | Literal["unpublished"]
     webhook_url: str | None
     created_at: datetime
     completes_at: datetime
     completed_at: datetime | None = None
-    unpublished: bool = False
     idempotency: KeptAnswer | None = None
 
     class Settings:
@@ -48,7 +47,6 @@ class Transaction(DueDocument):
             IndexModel([("owner_id", ASCENDING), ("currency", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("customer_name", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("due_at", ASCENDING)], partialFilterExpression=HAS_DUE_TIME),
-            IndexModel([("owner_id", ASCENDING)], partialFilterExpression=UNPUBLISHED),
             ONE_PER_KEY,
         ]
 

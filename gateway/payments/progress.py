@@ -1,5 +1,6 @@
 """What happens to a charge by itself: its creation is published, its payment completes."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -11,14 +12,20 @@ from gateway.metrics import CHARGES
 from gateway.payments import counts
 from gateway.payments.documents import Transaction
 from gateway.payments.schemas import wire_transaction
-from gateway.payments.states import TransactionStatus, sources_of
+from gateway.payments.states import UNPUBLISHED, TransactionStatus, sources_of, with_status
 from gateway.store import bulk
 from gateway.store.bulk import Row, Update, Write
-from gateway.store.due import claim_due
+from gateway.store.due import Claim, claim_due
 from gateway.store.unit_of_work import Session, unit_of_work
 from gateway.webhooks.service import Happening, event_rows
 
-AT_ONCE = 200
+_TOGETHER = 100
+"""How many transactions one unit of work advances."""
+_LANES = 8
+"""How many such units are under way at once: most of their time is waiting for the store."""
+AT_ONCE = _TOGETHER * _LANES
+_SLICE = 50
+"""How many events are made before others have their turn on the event loop."""
 _PUBLISHED_WITHIN = timedelta(seconds=5)
 
 
@@ -29,29 +36,30 @@ def schedule(settings: Settings, created_at: datetime) -> Row:
         "completes_at": completes_at,
         "due_at": min(completes_at, created_at + _PUBLISHED_WITHIN),
         "claim": None,
-        "unpublished": True,
     }
 
 
 async def advance_due(settings: Settings) -> int:
     """Publish and complete up to ``AT_ONCE`` transactions whose time has come; return how many."""
-    claimed = await claim_due(
-        Transaction, limit=AT_ONCE, lease_seconds=settings.worker_lease_seconds, fields=("claim",)
+    claim = await claim_due(Transaction, limit=AT_ONCE, lease_seconds=settings.worker_lease_seconds)
+    parts = claim.parts(_TOGETHER)
+    outcomes = await asyncio.gather(
+        *(_advance_part(part, lane) for lane, part in enumerate(parts)), return_exceptions=True
     )
-    if not claimed:
-        return 0
-    still_mine = {
-        "_id": {"$in": [row["_id"] for row in claimed]},
-        "claim": claimed[0]["claim"],
-        "status": {"$in": sources_of(TransactionStatus.COMPLETED)},
-    }
-    completed = await unit_of_work(lambda session: _advance(still_mine, session))
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
+    return len(claim.ids)
+
+
+async def _advance_part(claim: Claim, lane: int) -> None:
+    completed = await unit_of_work(lambda session: _advance(claim, lane, session))
     CHARGES.labels(TransactionStatus.COMPLETED.value).inc(completed)
-    return len(claimed)
 
 
-async def _advance(condition: Row, session: Session) -> int:
-    found = Transaction.get_pymongo_collection().find(condition, {"idempotency": 0}, session=session)
+async def _advance(claim: Claim, lane: int, session: Session) -> int:
+    still_mine = {**claim.filter, **with_status(*sources_of(TransactionStatus.COMPLETED))}
+    found = Transaction.get_pymongo_collection().find(still_mine, {"idempotency": 0}, session=session)
     rows = await found.to_list()
     now = clock.now()
     completing = [row for row in rows if row["completes_at"] <= now]
@@ -64,37 +72,41 @@ async def _advance(condition: Row, session: Session) -> int:
     }
     completions = [_completed({**row, **completion}) for row in completing]
     await _write_events([*_creations(rows), *completions], session)
-    await _complete(completing, completion, session)
-    await _publish(waiting, session)
+    await _complete(completing, completion, lane, session)
+    await _publish(waiting, lane, session)
     return len(completing)
 
 
-async def _complete(rows: list[Row], completion: Row, session: Session) -> None:
+async def _complete(rows: list[Row], completion: Row, lane: int, session: Session) -> None:
     if not rows:
         return
     await Transaction.get_pymongo_collection().update_many(
         {"_id": {"$in": [row["_id"] for row in rows]}},
-        {"$set": completion, "$unset": {"unpublished": ""}},
+        {"$set": completion},
         session=session,
     )
-    await counts.record_moves(rows, TransactionStatus.COMPLETED, session)
+    await counts.record_moves(rows, TransactionStatus.COMPLETED, session, lane=lane)
 
 
-async def _publish(rows: list[Row], session: Session) -> None:
+async def _publish(rows: list[Row], lane: int, session: Session) -> None:
     """What is not complete yet is due again when it will be."""
     if not rows:
         return
     updates = [
         Update(
             {"_id": row["_id"]},
-            {"$set": {"due_at": row["completes_at"], "claim": None}, "$unset": {"unpublished": ""}},
+            {
+                "$set": {
+                    "status": TransactionStatus.PENDING.value,
+                    "due_at": row["completes_at"],
+                    "claim": None,
+                }
+            },
         )
         for row in rows
     ]
     await bulk.write(Transaction, updates, session)
-    await counts.record_moves(
-        [row for row in rows if "unpublished" in row], TransactionStatus.PENDING, session
-    )
+    await counts.record_moves(rows, TransactionStatus.PENDING, session, lane=lane)
 
 
 async def publish_deleted(row: Row, session: Session) -> None:
@@ -104,7 +116,9 @@ async def publish_deleted(row: Row, session: Session) -> None:
 
 async def _write_events(happenings: Iterable[Happening], session: Session) -> None:
     told: dict[type[Document], list[Write]] = {}
-    for happening in happenings:
+    for number, happening in enumerate(happenings):
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
         for kind, row in event_rows(happening):
             told.setdefault(kind, []).append(row)
     for kind, rows in told.items():
@@ -122,7 +136,7 @@ def _creations(rows: Iterable[Row]) -> list[Happening]:
             data=wire_transaction(row),
         )
         for row in rows
-        if "unpublished" in row
+        if row["status"] == UNPUBLISHED
     ]
 
 

@@ -15,7 +15,7 @@ from gateway.kit.pagination import InvalidCursor, Position, decode_cursor, encod
 from gateway.payments import counts, totals
 from gateway.payments.documents import NOT_SHOWN, Transaction
 from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
-from gateway.payments.states import TransactionStatus
+from gateway.payments.states import TransactionStatus, with_status
 
 _INT64_MAX = 2**63 - 1
 _SHOWN = dict.fromkeys(NOT_SHOWN, 0)
@@ -80,15 +80,20 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
 
 
 async def _total(query: Query) -> int:
-    condition = mongo_filter(query)
-    if condition.keys() <= {"owner_id", "status"}:
+    condition = _whatever_status(query)
+    if condition.keys() == {"owner_id"}:
         return await counts.count_of(query.owner_id, query.status)
-    return await totals.count_matching(query.owner_id, condition)
+    return await totals.count_matching(query.owner_id, condition, query.status)
 
 
 def mongo_filter(query: Query) -> dict[str, Any]:
     """All that the query matches, whatever the page."""
-    equal = {"status": query.status, "currency": query.currency, "customer_name": query.customer_name}
+    matching = _whatever_status(query)
+    return matching if query.status is None else {**matching, **with_status(query.status)}
+
+
+def _whatever_status(query: Query) -> dict[str, Any]:
+    equal = {"currency": query.currency, "customer_name": query.customer_name}
     matching: dict[str, Any] = {"owner_id": query.owner_id}
     matching |= {name: value for name, value in equal.items() if value is not None}
     if amounts := _amount_bounds(query):

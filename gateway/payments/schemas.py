@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from gateway.kit import clock, money
 from gateway.kit.money import DECIMALS, InvalidAmount
 from gateway.kit.schema import RequestModel, WireAmount, WireModel, WireTime, refuse_card_number
-from gateway.payments.states import TransactionStatus
+from gateway.payments.states import TransactionStatus, shown_as
 
 NO_DETAILS = "No details provided"
 _url = TypeAdapter(AnyHttpUrl)
@@ -201,7 +201,7 @@ def wire_transaction(row: Mapping[str, Any]) -> dict[str, Any]:
         "amount": money.to_wire(row["amount"], row["currency"]),
         "currency": row["currency"],
         "details": row["details"] or NO_DETAILS,
-        "status": row["status"],
+        "status": shown_as(row["status"]),
         "webhookUrl": row["webhook_url"],
         "metadata": row["metadata"],
         "createdAt": clock.to_wire(row["created_at"]),

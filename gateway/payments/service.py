@@ -19,7 +19,7 @@ from gateway.metrics import CHARGES
 from gateway.payments import counts, progress
 from gateway.payments.documents import NOT_SHOWN, DeletedTransaction, Transaction
 from gateway.payments.schemas import ChargeRequest, wire_transaction
-from gateway.payments.states import TransactionStatus
+from gateway.payments.states import UNPUBLISHED, TransactionStatus, shown_as
 from gateway.store import group_commit
 from gateway.store.bulk import Row, Write
 from gateway.store.group_commit import Conflict, StoreBusy, Unit
@@ -131,7 +131,7 @@ async def delete_transaction(transaction_id: str, *, by: Person) -> None:
             owner_id=row["owner_id"],
             deleted_at=clock.now(),
             deleted_by=by.id,
-            transaction=row,
+            transaction={**row, "status": shown_as(row["status"])},
         ).insert(session=session)
 
     await unit_of_work(write)
@@ -159,7 +159,7 @@ def _new_row(settings: Settings, merchant: SignedCaller, request: ChargeRequest)
         "currency": request.currency,
         "details": request.details,
         "metadata": request.metadata,
-        "status": TransactionStatus.PENDING.value,
+        "status": UNPUBLISHED,
         "webhook_url": request.webhook_url,
         "created_at": created_at,
         "completed_at": None,

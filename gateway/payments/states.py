@@ -1,11 +1,20 @@
 """The states of a transaction and the moves between them, as data."""
 
 from enum import StrEnum
+from typing import Any
 
 
 class TransactionStatus(StrEnum):
     PENDING = "pending"
     COMPLETED = "completed"
+
+
+UNPUBLISHED = "unpublished"
+"""How a pending transaction is stored until the event of its creation has been written.
+
+As a status, so that the index over these finds them: each further index would make every change of a
+transaction dearer.
+"""
 
 
 MOVES: dict[TransactionStatus, frozenset[TransactionStatus]] = {
@@ -18,3 +27,19 @@ MOVES: dict[TransactionStatus, frozenset[TransactionStatus]] = {
 def sources_of(target: TransactionStatus) -> list[TransactionStatus]:
     """The states from which ``target`` may be reached."""
     return [source for source, targets in MOVES.items() if target in targets]
+
+
+def _stored_as(status: TransactionStatus) -> tuple[str, ...]:
+    """The stored statuses that mean ``status``."""
+    return (UNPUBLISHED, status.value) if status is TransactionStatus.PENDING else (status.value,)
+
+
+def with_status(*statuses: TransactionStatus) -> dict[str, Any]:
+    """The filter that finds transactions in one of ``statuses``."""
+    stored = [form for status in statuses for form in _stored_as(status)]
+    return {"status": {"$in": stored} if len(stored) > 1 else stored[0]}
+
+
+def shown_as(stored: str) -> str:
+    """The status that a stored one means."""
+    return TransactionStatus.PENDING.value if stored == UNPUBLISHED else stored

@@ -1,6 +1,5 @@
 """How many transactions match a filter, without counting the same ones again for every page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,7 +10,10 @@ from cachetools import LRUCache
 from gateway.kit import clock
 from gateway.kit.ids import id_floor, millis
 from gateway.payments import counts
+from gateway.payments.counts import Figures
 from gateway.payments.documents import Transaction
+from gateway.payments.states import TransactionStatus, with_status
+from gateway.store.unit_of_work import Session, unit_of_work
 
 _SETTLING = timedelta(seconds=20)
 """Older than this no id can appear any more: a charge is given up long before, and clocks may differ."""
@@ -34,53 +36,65 @@ class _Exact:
     """``count`` matched while the owner's figures were these."""
 
     count: int
-    figures: Mapping[str, int]
+    figures: Figures
 
 
 _settled: LRUCache[bytes, _Settled] = LRUCache(10_000)
 _exact: LRUCache[bytes, _Exact] = LRUCache(10_000)
 
 
-async def count_matching(owner_id: str, condition: dict[str, Any]) -> int:
-    """The exact number of an owner's transactions that match ``condition``.
+async def count_matching(owner_id: str, condition: dict[str, Any], status: TransactionStatus | None) -> int:
+    """The exact number of an owner's transactions that match ``condition`` and are in ``status``.
 
     Every creation, move and deletion, wherever it is made, changes the owner's figures in the
     same commit; while they stay the same, so does the number. After a change, what cannot
     change but by deletion (amount, currency, customer, time) is not counted again up to a moment
     before which no transaction can still be on its way: only what came later is.
     """
-    key = orjson.dumps(condition, default=str)
-    figures = await counts.figures_of(owner_id)
-    known = _exact.get(key)
-    if known is not None and known.figures == figures:
+    key = orjson.dumps([condition, status], default=str)
+
+    async def count(session: Session) -> int:
+        figures = await counts.figures_within(owner_id, session)
+        known = _exact.get(key)
+        if known is None or known.figures != figures:
+            known = _exact[key] = _Exact(await _count_at(figures, condition, status, session), figures)
         return known.count
-    if "status" in condition:
-        count = await _count(condition)
-    else:
-        count = await _count_later_ones(key, condition, figures[counts.DELETED])
-    if await counts.figures_of(owner_id) == figures:
-        _exact[key] = _Exact(count, figures)
-    return count
+
+    return await unit_of_work(count)
 
 
-async def _count_later_ones(key: bytes, condition: dict[str, Any], deletions: int) -> int:
+async def _count_at(
+    figures: Figures, condition: dict[str, Any], status: TransactionStatus | None, session: Session
+) -> int:
+    """Of the transactions in ``status`` and the others, the fewer are counted."""
+    if status is None:
+        return await _count_any(figures, condition, session)
+    others = [other for other in TransactionStatus if other is not status]
+    if figures[status] <= sum(figures[other] for other in others):
+        return await _count({**condition, **with_status(status)}, session)
+    all_of_them = await _count_any(figures, condition, session)
+    return all_of_them - await _count({**condition, **with_status(*others)}, session)
+
+
+async def _count_any(figures: Figures, condition: dict[str, Any], session: Session) -> int:
+    key = orjson.dumps(condition, default=str)
     settled = _settled.get(key)
-    if settled is None or settled.deletions != deletions:
+    if settled is None or settled.deletions != figures[counts.DELETED]:
         until = _horizon()
-        count = await _count({"$and": [condition, {"_id": {"$lt": until}}]})
-        settled = _settled[key] = _Settled(count, until, deletions)
-    later = await _count({"$and": [condition, {"_id": {"$gte": settled.until}}]}, hint=_BY_ID)
+        count = await _count({"$and": [condition, {"_id": {"$lt": until}}]}, session)
+        settled = _settled[key] = _Settled(count, until, figures[counts.DELETED])
+    later = await _count({"$and": [condition, {"_id": {"$gte": settled.until}}]}, session, hint=_BY_ID)
     if later > _TAIL:
-        await _settle(key, settled, condition)
+        await _settle(key, settled, condition, session)
     return settled.count + later
 
 
-async def _settle(key: bytes, settled: _Settled, condition: dict[str, Any]) -> None:
+async def _settle(key: bytes, settled: _Settled, condition: dict[str, Any], session: Session) -> None:
     """Move the horizon on, so that the next page has less to count."""
     until = _horizon()
     between = {"$and": [condition, {"_id": {"$gte": settled.until, "$lt": until}}]}
     if until > settled.until:
-        count = settled.count + await _count(between, hint=_BY_ID)
+        count = settled.count + await _count(between, session, hint=_BY_ID)
         _settled[key] = _Settled(count, until, settled.deletions)
 
 
@@ -88,5 +102,6 @@ def _horizon() -> str:
     return id_floor("txn", millis(clock.now() - _SETTLING))
 
 
-async def _count(condition: dict[str, Any], **options: Any) -> int:
-    return int(await Transaction.get_pymongo_collection().count_documents(condition, **options))
+async def _count(condition: dict[str, Any], session: Session, **options: Any) -> int:
+    collection = Transaction.get_pymongo_collection()
+    return int(await collection.count_documents(condition, session=session, **options))

@@ -6,6 +6,7 @@ A due document carries ``due_at`` while something is still to be done with it. C
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
@@ -14,7 +15,6 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from gateway.kit import clock
-from gateway.store.bulk import Row
 from gateway.store.document import StoredDocument
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,23 @@ def _all(candidates: list[Candidate]) -> list[str]:
     return [candidate["_id"] for candidate in candidates]
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose turn it is with some documents: of those with ``ids``, all that still carry ``token``."""
+
+    token: str
+    ids: Sequence[str]
+
+    @property
+    def filter(self) -> dict[str, Any]:
+        """Finds what is held by this claim."""
+        return {"_id": {"$in": list(self.ids)}, "claim": self.token}
+
+    def parts(self, size: int) -> list["Claim"]:
+        """The same in parts of up to ``size`` documents."""
+        return [Claim(self.token, self.ids[at : at + size]) for at in range(0, len(self.ids), size)]
+
+
 async def claim_due(
     kind: type[DueDocument],
     *,
@@ -57,28 +74,25 @@ async def claim_due(
     lease_seconds: float,
     where: Mapping[str, Any] | None = None,
     choose: Callable[[list[Candidate]], list[str]] = _all,
-    fields: Sequence[str] | None = None,
-) -> list[Row]:
+) -> Claim:
     """Take up to ``limit`` due documents, the longest due first, for ``lease_seconds``.
 
-    They come as stored, or only those ``fields`` of them. No two callers get the same document
-    before its lease has run out. ``where`` narrows the search; ``choose`` picks from the
-    candidates, of which it is shown more than ``limit``.
+    No two callers get the same document before its lease has run out; one that another caller was
+    faster to take is not found by the claim's filter. ``where`` narrows the search; ``choose`` picks
+    from the candidates, of which it is shown more than ``limit``.
     """
     now = clock.now()
     due = due_before(now)
     collection = kind.get_pymongo_collection()
     shown = limit if choose is _all else limit * _CANDIDATES_FACTOR
     found = collection.find({**due, **(where or {})}, {"_id": 1, "owner_id": 1})
-    ids = choose(await found.sort("due_at", 1).limit(shown).to_list())
-    if not ids:
-        return []
-    claim = token_hex(12)
-    await collection.update_many(
-        {"_id": {"$in": ids}, **due},
-        {"$set": {"due_at": now + timedelta(seconds=lease_seconds), "claim": claim}},
-    )
-    return await collection.find({"_id": {"$in": ids}, "claim": claim}, fields).to_list()
+    claim = Claim(token_hex(12), choose(await found.sort("due_at", 1).limit(shown).to_list()))
+    if claim.ids:
+        await collection.update_many(
+            {"_id": {"$in": claim.ids}, **due},
+            {"$set": {"due_at": now + timedelta(seconds=lease_seconds), "claim": claim.token}},
+        )
+    return claim
 
 
 class Worker:

@@ -13,7 +13,7 @@ from gateway.kit import clock
 from gateway.metrics import DELIVERIES
 from gateway.store import group_commit
 from gateway.store.bulk import Row, Update
-from gateway.store.due import Candidate, Worker, claim_due
+from gateway.store.due import Candidate, Claim, Worker, claim_due
 from gateway.store.group_commit import Unit
 from gateway.users import service as users
 from gateway.webhooks import sender
@@ -48,13 +48,14 @@ class DeliveryWorker:
             return False
         limit = self._settings.webhook_concurrency_per_owner
         saturated = [owner for owner, count in self._per_owner.items() if count >= limit]
-        deliveries = await claim_due(
+        claim = await claim_due(
             Delivery,
             limit=free,
             lease_seconds=self._settings.webhook_timeout_seconds + self._settings.worker_lease_seconds,
             where={"owner_id": {"$nin": saturated}} if saturated else None,
             choose=lambda candidates: self._fair_share(candidates, free),
         )
+        deliveries = await _claimed(claim)
         events = {event["_id"]: event for event in await _events_of(deliveries)}
         for delivery in deliveries:
             self._start(delivery, events[delivery["event_id"]])
@@ -133,6 +134,12 @@ class DeliveryWorker:
         if wait is None:
             return {"status": DeliveryStatus.FAILED.value, "due_at": None, "claim": None}
         return {"due_at": clock.now() + timedelta(seconds=wait), "claim": None}
+
+
+async def _claimed(claim: Claim) -> list[Row]:
+    if not claim.ids:
+        return []
+    return await Delivery.get_pymongo_collection().find(claim.filter).to_list()
 
 
 async def _events_of(deliveries: list[Row]) -> list[Row]:

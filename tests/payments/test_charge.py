@@ -73,6 +73,24 @@ async def test_a_charge_is_told_of_twice(client: httpx.AsyncClient) -> None:
     assert completion["data"] == now
 
 
+async def test_what_is_due_at_once_is_advanced_once_in_several_units(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_TOGETHER", 3)
+    merchant = await create_merchant(client)
+    made = await asyncio.gather(*(create_charge(client, merchant=merchant) for _ in range(40)))
+
+    async def all_told() -> bool:
+        return await Event.find({"owner_id": merchant.id}).count() >= 80
+
+    await _until(all_told)
+    for charged in made:
+        types = [event.type for event in await _events_of(charged)]
+        assert types == ["payment.created", "payment.completed"]
+    listed = await client.get(f"{API}/payments/all", headers=merchant.headers)
+    assert listed.json()["totalTransactions"] == 40
+
+
 async def test_a_charge_that_takes_long_is_told_of_before(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from gateway.config import Settings
 from gateway.main import create_app
-from gateway.payments import totals
+from gateway.payments import progress, totals
 from gateway.payments.documents import Transaction
 from tests.support.factories import API, Merchant, create_charge, create_merchant, log_in
 
@@ -130,3 +130,52 @@ async def test_an_unchanged_store_is_not_counted_again(
     monkeypatch.setattr(totals, "_count", refuse)
     again = await client.get(f"{API}/payments/query?minAmount=1", headers=headers)
     assert again.json()["totalTransactions"] == first.json()["totalTransactions"] == 5
+
+
+async def test_totals_are_right_while_payments_are_made_and_complete(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_TOGETHER", 2)
+    merchant = await create_merchant(client)
+    headers = {**merchant.headers, **await log_in(client, email=merchant.email)}
+    begun = answered = 0
+
+    async def charge_some() -> None:
+        nonlocal begun, answered
+        for _ in range(40):
+            begun += 1
+            await create_charge(client, merchant=merchant)
+            answered += 1
+
+    charging = [asyncio.create_task(charge_some()) for _ in range(4)]
+    while not all(task.done() for task in charging):
+        for path in ("all", "query?minAmount=1"):
+            least = answered
+            answer = await client.get(f"{API}/payments/{path}", headers=headers)
+            total = answer.json()["totalTransactions"] if answer.status_code == 200 else 0
+            assert least <= total <= begun, path
+    await asyncio.gather(*charging)
+    assert answered == 160
+
+
+async def test_totals_of_a_status_hold_whichever_side_is_counted(
+    client: httpx.AsyncClient, settings: Settings
+) -> None:
+    merchant = await create_merchant(client)
+    headers = {**merchant.headers, **await log_in(client, email=merchant.email)}
+
+    async def totals_of(status: str) -> list[int]:
+        answers = [
+            await client.get(f"{API}/payments/query?status={status}&{rest}", headers=headers)
+            for rest in ("minAmount=10", "minAmount=50", "currency=EUR", "minAmount=50&currency=EUR")
+        ]
+        return [answer.json().get("totalTransactions", 0) for answer in answers]
+
+    await _charge_some(client, merchant, 12)  # of 10, 17, 24 … 87 in major units, every third in USD
+    await _until_all_completed(client, headers)
+    assert (await totals_of("completed"), await totals_of("pending")) == ([12, 6, 8, 4], [0, 0, 0, 0])
+    settings.payment_delay_seconds = 100
+    await _charge_some(client, merchant, 6)
+    assert (await totals_of("completed"), await totals_of("pending")) == ([12, 6, 8, 4], [6, 0, 4, 0])
+    await _charge_some(client, merchant, 12)
+    assert (await totals_of("completed"), await totals_of("pending")) == ([12, 6, 8, 4], [18, 6, 12, 4])
