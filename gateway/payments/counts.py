@@ -13,7 +13,7 @@ from gateway.payments.documents import Transaction, TransactionCount
 from gateway.payments.states import UNPUBLISHED, TransactionStatus
 from gateway.store import bulk
 from gateway.store.bulk import Update
-from gateway.store.unit_of_work import Session, unit_of_work
+from gateway.store.unit_of_work import Session, at_one_moment
 
 Row = Mapping[str, Any]
 Figures = Mapping[str, int]
@@ -55,19 +55,20 @@ async def count_of(owner_id: str, status: TransactionStatus | None = None) -> in
 
 async def figures_of(owner_id: str) -> Figures:
     """The number in each status, and under ``DELETED`` how many were ever deleted, all at one moment."""
-    return await unit_of_work(lambda session: figures_within(owner_id, session))
+    return await at_one_moment(lambda session: figures_within(owner_id, session))
 
 
 async def figures_within(owner_id: str, session: Session) -> Figures:
-    """The same, in the caller's unit of work."""
+    """The same, as the caller's session sees it."""
+    # First, since its collection is there from the start: a read of one that is not fixes no moment.
+    unpublished = await Transaction.get_pymongo_collection().count_documents(
+        {"owner_id": owner_id, "status": UNPUBLISHED}, session=session
+    )
     # ';' follows ':' in ASCII: the range holds the parts of this owner and of nobody else.
     parts = TransactionCount.get_pymongo_collection().find(
         {"_id": {"$gt": f"{owner_id}:", "$lt": f"{owner_id};"}}, {"_id": 0}, session=session
     )
-    figures = Counter[str]()
+    figures = Counter({TransactionStatus.PENDING.value: unpublished})
     for part in await parts.to_list():
         figures.update(part)
-    figures[TransactionStatus.PENDING.value] += await Transaction.get_pymongo_collection().count_documents(
-        {"owner_id": owner_id, "status": UNPUBLISHED}, session=session
-    )
     return figures

@@ -13,7 +13,7 @@ from gateway.payments import counts
 from gateway.payments.counts import Figures
 from gateway.payments.documents import Transaction
 from gateway.payments.states import TransactionStatus, with_status
-from gateway.store.unit_of_work import Session, unit_of_work
+from gateway.store.unit_of_work import Session, at_one_moment
 
 _SETTLING = timedelta(seconds=20)
 """Older than this no id can appear any more: a charge is given up long before, and clocks may differ."""
@@ -60,7 +60,7 @@ async def count_matching(owner_id: str, condition: dict[str, Any], status: Trans
             known = _exact[key] = _Exact(await _count_at(figures, condition, status, session), figures)
         return known.count
 
-    return await unit_of_work(count)
+    return await at_one_moment(count)
 
 
 async def _count_at(

@@ -35,6 +35,6 @@ async def test_it_listens_on_its_own_socket_alone(tmp_path: Path) -> None:
     await mongod.start()
     try:
         process = psutil.Process(int((tmp_path / "data" / "mongod" / "mongod.lock").read_text()))
-        assert {c.laddr for c in process.net_connections("all") if c.laddr} == {"./mongod.sock"}
+        assert {str(c.laddr) for c in process.net_connections("all") if c.laddr} == {"./mongod.sock"}
     finally:
         mongod.release()
