@@ -3,7 +3,9 @@
 import json
 import os
 import platform
+import re
 import statistics
+import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from typing import Any
 import psutil
 
 from bench.wrk import Measured
+from gateway.store.mongod import find_mongod
 
 _VERSIONS = ("fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "pymongo", "beanie", "localstripe")
 
@@ -25,11 +28,29 @@ def machine() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _VERSIONS},
+        "versions": {
+            **{name: version(name) for name in _VERSIONS},
+            "mongod": _version_told_by(find_mongod(), "--version"),
+            "wrk": _version_told_by("wrk", "-v"),
+        },
     }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.M) if cpuinfo.exists() else []
+    return names[0] if names else platform.processor()
+
+
+def _version_told_by(*command: str) -> str:
+    """The first version number that the command prints, whatever else it does."""
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+\S*", told.stdout + told.stderr)
+    return found[0] if found else "unknown"
 
 
 def median(rounds: Iterable[Measured], figure: str) -> float:
@@ -39,7 +60,8 @@ def median(rounds: Iterable[Measured], figure: str) -> float:
 def table(results: dict[Key, list[Measured]]) -> list[str]:
     """One line a row and number of connections."""
     cpu = ("server CPU s/1,000", "mongod CPU s/1,000")
-    columns = ("connections", "requests/s", "(min–max)", "p50 ms", "p99 ms", *cpu)
+    memory = ("server MiB", "mongod MiB")
+    columns = ("connections", "requests/s", "(min–max)", "p50 ms", "p99 ms", *cpu, *memory)
     lines = [f"| row | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
     for (name, connections), rounds in results.items():
         rates = [measured.per_second for measured in rounds]
@@ -47,7 +69,8 @@ def table(results: dict[Key, list[Measured]]) -> list[str]:
             f"| {name} | {connections} | {median(rounds, 'per_second'):,.0f}"
             f" | {min(rates):,.0f}–{max(rates):,.0f}"
             f" | {median(rounds, 'p50'):.2f} | {median(rounds, 'p99'):.2f}"
-            f" | {median(rounds, 'server_cpu'):.3f} | {median(rounds, 'mongod_cpu'):.3f} |"
+            f" | {median(rounds, 'server_cpu'):.3f} | {median(rounds, 'mongod_cpu'):.3f}"
+            f" | {median(rounds, 'server_rss') / 2**20:.0f} | {median(rounds, 'mongod_rss') / 2**20:.0f} |"
         )
     return lines
 
@@ -66,8 +89,8 @@ def write(
     lines = [
         "# Benchmarks",
         "",
-        f"Made by `make bench` on {about['date']}: {about['cores']} cores, {about['memory_gib']} GiB, "
-        f"{about['system']}, Python {about['python']}, {versions}.",
+        f"Made by `make bench` on {about['date']}: {about['cores']} cores ({about['processor']}), "
+        f"{about['memory_gib']} GiB, {about['system']}, Python {about['python']}, {versions}.",
         "Server, mongod and load generator share the machine. Medians of the rounds; the rows alternate.",
         "A row of charges is over before its payments complete, five seconds after each; the next row waits",
         "until they have.",

@@ -49,13 +49,22 @@ class Target:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        try:
+            self._wait_for_answer()
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def _wait_for_answer(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with {self._process.returncode}")
             with contextlib.suppress(httpx.TransportError):
                 httpx.get(f"{self.url}/health", trust_env=False)
-                return self
+                return
             time.sleep(0.05)
         raise RuntimeError(f"{self.name} did not start within {_START_SECONDS} s")
 

@@ -18,7 +18,7 @@ LINES_PER_SECOND = 8000
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: milliseconds, requests a second, CPU seconds for each 1,000 requests."""
+    """One run: milliseconds, requests a second, CPU seconds per 1,000 requests, bytes resident after it."""
 
     requests: int
     per_second: float
@@ -26,6 +26,8 @@ class Measured:
     p99: float
     server_cpu: float
     mongod_cpu: float
+    server_rss: int
+    mongod_rss: int
 
 
 def require_wrk() -> None:
@@ -63,6 +65,8 @@ def run(target: Target, workload: Workload, *, connections: int, seconds: int, f
         p99=result["p99"] / 1000,
         server_cpu=(after.server_cpu - before.server_cpu) / requests * 1000,
         mongod_cpu=(after.mongod_cpu - before.mongod_cpu) / requests * 1000,
+        server_rss=after.server_rss,
+        mongod_rss=after.mongod_rss,
     )
 
 
