@@ -17,7 +17,7 @@ class Transaction(DueDocument):
 
     Ids sort by creation, so ``_id`` also orders by time. ``due_at`` is when something is next to be
     done, while pending: to complete it, or, where that is far off, to publish its creation. Until
-    then its status is ``UNPUBLISHED``: the event of its creation is still to be written, and it is in
+    then its status is ``ACCEPTED``: the event of its creation is still to be written, and it is in
     no figure.
 
     Of a deleted transaction only the id stays here, and the ``idempotency`` that a retry asks for.
@@ -31,7 +31,7 @@ class Transaction(DueDocument):
     currency: str
     details: str | None
     metadata: dict[str, Any]
-    status: TransactionStatus | Literal["unpublished"]
+    status: TransactionStatus | Literal["accepted"]
     webhook_url: str | None
     created_at: datetime
     completes_at: datetime
@@ -43,7 +43,7 @@ class Transaction(DueDocument):
         indexes: ClassVar = [
             IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("amount_key", ASCENDING), ("_id", ASCENDING)]),
-            IndexModel([("owner_id", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("owner_id", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("currency", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("owner_id", ASCENDING), ("customer_name", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("due_at", ASCENDING)], partialFilterExpression=HAS_DUE_TIME),

@@ -12,7 +12,7 @@ from gateway.metrics import CHARGES
 from gateway.payments import counts
 from gateway.payments.documents import Transaction
 from gateway.payments.schemas import wire_transaction
-from gateway.payments.states import UNPUBLISHED, TransactionStatus, sources_of, with_status
+from gateway.payments.states import ACCEPTED, TransactionStatus, sources_of, with_status
 from gateway.store import bulk
 from gateway.store.bulk import Row, Update, Write
 from gateway.store.due import Claim, claim_due
@@ -136,7 +136,7 @@ def _creations(rows: Iterable[Row]) -> list[Happening]:
             data=wire_transaction(row),
         )
         for row in rows
-        if row["status"] == UNPUBLISHED
+        if row["status"] == ACCEPTED
     ]
 
 

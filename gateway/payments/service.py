@@ -19,7 +19,7 @@ from gateway.metrics import CHARGES
 from gateway.payments import counts, progress
 from gateway.payments.documents import NOT_SHOWN, DeletedTransaction, Transaction
 from gateway.payments.schemas import ChargeRequest, wire_transaction
-from gateway.payments.states import UNPUBLISHED, TransactionStatus, shown_as
+from gateway.payments.states import ACCEPTED, TransactionStatus, shown_as
 from gateway.store import group_commit
 from gateway.store.bulk import Row, Write
 from gateway.store.group_commit import Conflict, StoreBusy, Unit
@@ -159,7 +159,7 @@ def _new_row(settings: Settings, merchant: SignedCaller, request: ChargeRequest)
         "currency": request.currency,
         "details": request.details,
         "metadata": request.metadata,
-        "status": UNPUBLISHED,
+        "status": ACCEPTED,
         "webhook_url": request.webhook_url,
         "created_at": created_at,
         "completed_at": None,

@@ -9,11 +9,12 @@ class TransactionStatus(StrEnum):
     COMPLETED = "completed"
 
 
-UNPUBLISHED = "unpublished"
+ACCEPTED = "accepted"
 """How a pending transaction is stored until the event of its creation has been written.
 
 As a status, so that the index over these finds them: each further index would make every change of a
-transaction dearer.
+transaction dearer. It sorts before the others: so what completed stands behind the place where these
+come and go. With nothing there, MongoDB's search would walk back over all that have gone lately.
 """
 
 
@@ -31,7 +32,7 @@ def sources_of(target: TransactionStatus) -> list[TransactionStatus]:
 
 def _stored_as(status: TransactionStatus) -> tuple[str, ...]:
     """The stored statuses that mean ``status``."""
-    return (UNPUBLISHED, status.value) if status is TransactionStatus.PENDING else (status.value,)
+    return (ACCEPTED, status.value) if status is TransactionStatus.PENDING else (status.value,)
 
 
 def with_status(*statuses: TransactionStatus) -> dict[str, Any]:
@@ -42,4 +43,4 @@ def with_status(*statuses: TransactionStatus) -> dict[str, Any]:
 
 def shown_as(stored: str) -> str:
     """The status that a stored one means."""
-    return TransactionStatus.PENDING.value if stored == UNPUBLISHED else stored
+    return TransactionStatus.PENDING.value if stored == ACCEPTED else stored

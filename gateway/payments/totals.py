@@ -1,22 +1,17 @@
 """How many transactions match a filter, without counting the same ones again for every page."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import orjson
 from cachetools import LRUCache
 
 from gateway.kit import clock
-from gateway.kit.ids import id_floor, millis
 from gateway.payments import counts
 from gateway.payments.counts import Figures
 from gateway.payments.documents import Transaction
 from gateway.payments.states import TransactionStatus, with_status
 from gateway.store.unit_of_work import Session, at_one_moment
-
-_SETTLING = timedelta(seconds=20)
-"""Older than this no id can appear any more: a charge is given up long before, and clocks may differ."""
 
 _TAIL = 500
 _BY_ID = [("owner_id", 1), ("_id", -1)]
@@ -80,7 +75,7 @@ async def _count_any(figures: Figures, condition: dict[str, Any], session: Sessi
     key = orjson.dumps(condition, default=str)
     settled = _settled.get(key)
     if settled is None or settled.deletions != figures[counts.DELETED]:
-        until = _horizon()
+        until = counts.settled_until(clock.now())
         count = await _count({"$and": [condition, {"_id": {"$lt": until}}]}, session)
         settled = _settled[key] = _Settled(count, until, figures[counts.DELETED])
     later = await _count({"$and": [condition, {"_id": {"$gte": settled.until}}]}, session, hint=_BY_ID)
@@ -91,15 +86,11 @@ async def _count_any(figures: Figures, condition: dict[str, Any], session: Sessi
 
 async def _settle(key: bytes, settled: _Settled, condition: dict[str, Any], session: Session) -> None:
     """Move the horizon on, so that the next page has less to count."""
-    until = _horizon()
+    until = counts.settled_until(clock.now())
     between = {"$and": [condition, {"_id": {"$gte": settled.until, "$lt": until}}]}
     if until > settled.until:
         count = settled.count + await _count(between, session, hint=_BY_ID)
         _settled[key] = _Settled(count, until, settled.deletions)
-
-
-def _horizon() -> str:
-    return id_floor("txn", millis(clock.now() - _SETTLING))
 
 
 async def _count(condition: dict[str, Any], session: Session, **options: Any) -> int:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from gateway.config import Settings
 from gateway.main import create_app
-from gateway.payments import progress, totals
+from gateway.payments import counts, progress, totals
 from gateway.payments.documents import Transaction
 from tests.support.factories import API, Merchant, create_charge, create_merchant, log_in
 
@@ -29,7 +29,8 @@ _FILTERS: list[dict[str, Any]] = [
 @pytest.fixture(params=["settling at once", "settling as shipped"])
 def settling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "settling at once":
-        monkeypatch.setattr(totals, "_SETTLING", timedelta(0))
+        monkeypatch.setattr(counts, "_SETTLING", timedelta(0))
+        monkeypatch.setattr(counts, "_MOVED_EVERY", timedelta(0))
         monkeypatch.setattr(totals, "_TAIL", 2)
 
 

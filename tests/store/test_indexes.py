@@ -99,7 +99,7 @@ async def test_lists_walk_an_index_in_order(store: Store, query: Query, paged: b
         ("users", {"email": "a@b.example", "deleted_at": None}, {}),
         ("users", {"deleted_at": None}, {"_id": -1}),
         ("transactions", {"idempotency.key": "00"}, {}),
-        ("transactions", {"owner_id": _OWNER, "status": "unpublished"}, {}),
+        ("transactions", {"owner_id": _OWNER, "status": "accepted"}, {}),
     ],
 )
 async def test_look_ups_use_an_index(
