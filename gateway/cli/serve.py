@@ -10,12 +10,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.config import Settings, ensure_data_dir
 from gateway.errors import StartupError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _GRACE_SECONDS = 10
 
@@ -71,38 +74,46 @@ async def _check_store(settings: Settings) -> None:
 
 def _run(settings: Settings, listener: socket.socket) -> bool:
     import uvicorn
-    from uvicorn.config import STARTUP_FAILURE
-    from uvicorn.supervisors import Multiprocess
 
     address = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}"
     threading.Thread(target=_announce, args=(settings, address), daemon=True).start()
+    config = uvicorn.Config(
+        "gateway.main:create_app",
+        factory=True,
+        workers=settings.workers,
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        backlog=2048,
+    )
+    return _run_several(config, listener) if settings.workers > 1 else _run_one(config, listener)
+
+
+def _run_several(config: "uvicorn.Config", listener: socket.socket) -> bool:
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
+
     with tempfile.TemporaryDirectory(prefix="gw-metrics-") as metrics_dir:
-        if settings.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
-        config = uvicorn.Config(
-            "gateway.main:create_app",
-            factory=True,
-            workers=settings.workers,
-            lifespan="on",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            backlog=2048,
-        )
-        if settings.workers > 1:
-            supervisor = Multiprocess(config, sockets=[listener])
-            supervisor.run()
-            return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
-        # Uvicorn raises a caught signal again once it has stopped; by then all is done.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
-        try:
-            uvicorn.Server(config).run(sockets=[listener])
-        except SystemExit:
-            return False
-        return True
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
+    return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
+
+
+def _run_one(config: "uvicorn.Config", listener: socket.socket) -> bool:
+    import uvicorn
+
+    # Uvicorn raises a caught signal again once it has stopped; by then all is done.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except SystemExit:
+        return False
+    return True
 
 
 def _shown(host: str) -> str:
