@@ -1,6 +1,6 @@
 """Opens the store that the settings name and binds the documents to it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,9 @@ from gateway.store import group_commit, unit_of_work
 from gateway.store.memory import memory_database
 
 log = structlog.get_logger(__name__)
+
+_MONGODB_5_0 = 13
+"""Its wire version: the first to read several collections at one moment."""
 
 
 class Store:
@@ -79,10 +82,10 @@ async def _connected(
 
 @asynccontextmanager
 async def connect(settings: Settings, url: str) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
-    """A client whose every write waits for a journaled majority, checked to know transactions.
+    """A client whose every write waits for a journaled majority, checked to know transactions and snapshots.
 
     Raises:
-        StartupError: no answer within ``STORE_TIMEOUT_SECONDS``, or no replica set.
+        StartupError: no answer within ``STORE_TIMEOUT_SECONDS``, no replica set, or one that is too old.
     """
     millis = int(settings.store_timeout_seconds * 1000)
     try:
@@ -96,11 +99,18 @@ async def connect(settings: Settings, url: str) -> AsyncIterator[AsyncMongoClien
             hello = await client.admin.command("hello")
         except PyMongoError as error:
             raise StartupError(f"MongoDB at {_hosts(url)} does not answer: {_first_line(error)}") from error
-        if "setName" not in hello and hello.get("msg") != "isdbgrid":
-            raise StartupError(
-                f"MongoDB at {_hosts(url)} is a standalone server: transactions need a replica set"
-            )
+        if lack := lack_of(hello):
+            raise StartupError(f"MongoDB at {_hosts(url)} {lack}")
         yield client
+
+
+def lack_of(hello: Mapping[str, Any]) -> str | None:
+    """Why the server that answers with ``hello`` can't be the store, if so."""
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        return "is a standalone server: transactions need a replica set"
+    if hello["maxWireVersion"] < _MONGODB_5_0:
+        return "is too old: 5.0 is needed at least"
+    return None
 
 
 def _group_commit(settings: Settings) -> AbstractAsyncContextManager[None]:
