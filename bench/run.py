@@ -25,6 +25,9 @@ _SIGNED = "charge, signed + idempotent"
 _FILL_SECONDS = 20
 """As long as the prepared requests, which may be sent once only, fit into memory well."""
 
+_TABLE_WIDTH = 140
+"""Narrower, its cells would be broken into several lines."""
+
 _LOGIN_CONNECTIONS = (1, 16)
 """A login is 250 ms of bcrypt on purpose: at more connections wrk would wait for minutes."""
 
@@ -95,7 +98,7 @@ def main(
     text = report.write(
         ROOT / "docs", results=results, growth=growth, memory=memory, ratios=_ratios(results, growth, memory)
     )
-    Console().print(Markdown(text))
+    Console(width=max(Console().width, _TABLE_WIDTH)).print(Markdown(text))
 
 
 def _side_by_side(bench: Bench, folder: Path) -> dict[Key, list[Measured]]:
