@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import re
 import sys
+import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,13 +21,17 @@ def listen(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=0, max=65535)] = 9000,
 ) -> None:
     """Receive webhooks, check their signatures and print them."""
+    printing = threading.Lock()
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             problem = _problem(secret, dict(self.headers), body)
             event_id, text = self.headers.get("webhook-id", "-"), body.decode(errors="replace")
-            print(f"{problem or 'verified'}  {_on_one_line(event_id)}  {_on_one_line(text)}", flush=True)
+            line = f"{problem or 'verified'}  {_on_one_line(event_id)}  {_on_one_line(text)}\n"
+            with printing:
+                sys.stdout.write(line)
+                sys.stdout.flush()
             self.send_response(400 if problem else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -44,6 +44,12 @@ class IdempotencyInProgress(GatewayError):
         super().__init__(headers={"Retry-After": "1"})
 
 
+class BodyTooNested(GatewayError):
+    status_code = 422
+    error_code = "BODY_TOO_NESTED"
+    detail = "The body is nested too deeply to be compared with that of a retry."
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
     """A key within its scope: one owner, one endpoint; and what its request asked for."""
@@ -55,8 +61,15 @@ class IdempotencyKey:
 
     @classmethod
     def of(cls, owner_id: str, endpoint: str, key: str, body: Any) -> "IdempotencyKey":
-        """``body`` is the parsed JSON: white space and the order of members make no difference."""
-        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        """``body`` is the parsed JSON: white space and the order of members make no difference.
+
+        Raises:
+            BodyTooNested: of some 250 levels or more.
+        """
+        try:
+            canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError as error:
+            raise BodyTooNested from error
         return cls(owner_id, endpoint, key, hashlib.sha256(canonical).hexdigest())
 
     @property

@@ -18,7 +18,7 @@ from gateway.payments.documents import Transaction, TransactionCount
 from gateway.payments.states import ACCEPTED, TransactionStatus
 from gateway.store import bulk
 from gateway.store.bulk import Update
-from gateway.store.unit_of_work import Session, at_one_moment
+from gateway.store.unit_of_work import Session
 
 Row = Mapping[str, Any]
 Figures = Mapping[str, int]
@@ -62,19 +62,14 @@ async def record_moves(
         await bulk.write(TransactionCount, updates, session)
 
 
-async def count_of(owner_id: str, status: TransactionStatus | None = None) -> int:
-    """The owner's transactions in a status, or all of them."""
-    figures = await figures_of(owner_id)
+async def count_of(owner_id: str, status: TransactionStatus | None, session: Session) -> int:
+    """The owner's transactions in a status, or all of them, at the session's moment."""
+    figures = await figures_of(owner_id, session)
     return sum(figures[s.value] for s in TransactionStatus) if status is None else figures[status.value]
 
 
-async def figures_of(owner_id: str) -> Figures:
-    """The number in each status, and under ``DELETED`` how many were ever deleted, all at one moment."""
-    return await at_one_moment(lambda session: figures_within(owner_id, session))
-
-
-async def figures_within(owner_id: str, session: Session) -> Figures:
-    """The same, as the caller's session sees it."""
+async def figures_of(owner_id: str, session: Session) -> Figures:
+    """The number in each status, and under ``DELETED`` all ever deleted, at the session's moment."""
     # First, since its collection is there from the start: a read of one that is not fixes no moment.
     accepted = await _count_accepted(owner_id, session)
     # ';' follows ':' in ASCII: the range holds the parts of this owner and of nobody else.

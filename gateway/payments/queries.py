@@ -16,6 +16,7 @@ from gateway.payments import counts, totals
 from gateway.payments.documents import NOT_SHOWN, Transaction
 from gateway.payments.schemas import SortBy, SortOrder, wire_transaction
 from gateway.payments.states import TransactionStatus, with_status
+from gateway.store.unit_of_work import Session, at_one_moment
 
 _INT64_MAX = 2**63 - 1
 _SHOWN = dict.fromkeys(NOT_SHOWN, 0)
@@ -64,11 +65,17 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
         CursorRefused: the cursor is of another order, or no cursor.
     """
     condition, order = page_command(query, query.cursor)
-    total = await _total(query)
+
+    async def read(session: Session) -> tuple[int, list[dict[str, Any]]]:
+        total = await _total(query, session)
+        if not total:
+            return 0, []
+        found = Transaction.get_pymongo_collection().find(condition, _SHOWN, session=session)
+        return total, await found.sort(order).limit(query.limit + 1).to_list()
+
+    total, rows = await at_one_moment(read)
     if not total:
         return None
-    found = Transaction.get_pymongo_collection().find(condition, _SHOWN).sort(order).limit(query.limit + 1)
-    rows = await found.to_list()
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     return {
@@ -79,11 +86,11 @@ async def list_transactions(query: Query) -> dict[str, Any] | None:
     }
 
 
-async def _total(query: Query) -> int:
+async def _total(query: Query, session: Session) -> int:
     condition = _whatever_status(query)
     if condition.keys() == {"owner_id"}:
-        return await counts.count_of(query.owner_id, query.status)
-    return await totals.count_matching(query.owner_id, condition, query.status)
+        return await counts.count_of(query.owner_id, query.status, session)
+    return await totals.count_matching(query.owner_id, condition, query.status, session)
 
 
 def mongo_filter(query: Query) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gateway.auth.callers import (
 from gateway.auth.signatures import InvalidSignature, SignatureAlreadyUsed
 from gateway.errors import GatewayError, responses
 from gateway.idempotency.service import (
+    BodyTooNested,
     IdempotencyHeader,
     IdempotencyInProgress,
     IdempotencyKey,
@@ -98,7 +99,12 @@ TransactionId = Annotated[str, Path(examples=["txn_019e6b0c9a2f0000c2a90d5e4f11"
     summary="Charge a customer",
     response_model=ChargeAnswer,
     responses=responses(
-        InvalidApiKey, InvalidSignature, IdempotencyInProgress, SignatureAlreadyUsed, IdempotencyKeyReused
+        InvalidApiKey,
+        InvalidSignature,
+        IdempotencyInProgress,
+        SignatureAlreadyUsed,
+        IdempotencyKeyReused,
+        BodyTooNested,
     ),
     openapi_extra=SIGNED,
 )

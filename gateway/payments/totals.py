@@ -11,7 +11,7 @@ from gateway.payments import counts
 from gateway.payments.counts import Figures
 from gateway.payments.documents import Transaction
 from gateway.payments.states import TransactionStatus, with_status
-from gateway.store.unit_of_work import Session, at_one_moment
+from gateway.store.unit_of_work import Session
 
 _TAIL = 500
 _BY_ID = [("owner_id", 1), ("_id", -1)]
@@ -38,24 +38,23 @@ _settled: LRUCache[bytes, _Settled] = LRUCache(10_000)
 _exact: LRUCache[bytes, _Exact] = LRUCache(10_000)
 
 
-async def count_matching(owner_id: str, condition: dict[str, Any], status: TransactionStatus | None) -> int:
+async def count_matching(
+    owner_id: str, condition: dict[str, Any], status: TransactionStatus | None, session: Session
+) -> int:
     """The exact number of an owner's transactions that match ``condition`` and are in ``status``.
 
-    Every creation, move and deletion, wherever it is made, changes the owner's figures in the
-    same commit; while they stay the same, so does the number. After a change, what cannot
-    change but by deletion (amount, currency, customer, time) is not counted again up to a moment
-    before which no transaction can still be on its way: only what came later is.
+    It is that of the session's moment. Every creation, move and deletion, wherever it is made,
+    changes the owner's figures in the same commit; while they stay the same, so does the number.
+    After a change, what cannot change but by deletion (amount, currency, customer, time) is not
+    counted again up to a moment before which no transaction can still be on its way: only what
+    came later is.
     """
     key = orjson.dumps([condition, status], default=str)
-
-    async def count(session: Session) -> int:
-        figures = await counts.figures_within(owner_id, session)
-        known = _exact.get(key)
-        if known is None or known.figures != figures:
-            known = _exact[key] = _Exact(await _count_at(figures, condition, status, session), figures)
-        return known.count
-
-    return await at_one_moment(count)
+    figures = await counts.figures_of(owner_id, session)
+    known = _exact.get(key)
+    if known is None or known.figures != figures:
+        known = _exact[key] = _Exact(await _count_at(figures, condition, status, session), figures)
+    return known.count
 
 
 async def _count_at(

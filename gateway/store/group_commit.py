@@ -28,7 +28,7 @@ MAX_WAIT_SECONDS = 5.0
 class StoreBusy(GatewayError):
     status_code = 503
     error_code = "STORE_BUSY"
-    detail = "Too many requests are waiting for the store. Try again."
+    detail = "The store does not keep up with the requests. Try again."
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "1"})

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -89,6 +90,12 @@ def test_one_of_several_signatures_may_fit(listener: Listener) -> None:
     headers["webhook-signature"] = f"v1,AAAA {headers['webhook-signature']}"
     assert listener.post(headers) == 200
     assert listener.line().startswith("verified  ")
+
+
+def test_webhooks_that_come_together_have_a_line_each(listener: Listener) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(lambda _: listener.post(signed()), range(200))) == {200}
+    assert {listener.line() for _ in range(200)} == {f"verified  evt_1  {BODY.decode()}"}
 
 
 def test_a_body_that_is_no_text_does_no_harm(listener: Listener) -> None:

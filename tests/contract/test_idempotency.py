@@ -55,6 +55,17 @@ async def test_a_retry_gets_the_first_answer_to_the_byte(client: httpx.AsyncClie
     assert await stored_for(merchant) == 1
 
 
+async def test_a_body_too_nested_to_compare_is_refused_with_a_key_alone(client: httpx.AsyncClient) -> None:
+    merchant = await create_merchant(client)
+    body = json.dumps(charge_body()).removesuffix("}") + ', "ignored": ' + "[" * 300 + "]" * 300 + "}"
+    refused = await charge_with_key(client, merchant, "order-1", body.encode())
+    detail = "The body is nested too deeply to be compared with that of a retry."
+    assert_error(refused, 422, detail, "BODY_TOO_NESTED")
+    assert await stored_for(merchant) == 0
+    without_key = {**merchant.headers, "Content-Type": "application/json"}
+    assert (await client.post(CHARGE, content=body, headers=without_key)).status_code == 201
+
+
 async def test_the_first_answer_stays_also_when_the_charge_was_deleted(client: httpx.AsyncClient) -> None:
     merchant = await create_merchant(client)
     first = await charge_with_key(client, merchant, "order-1")
