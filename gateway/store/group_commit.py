@@ -40,9 +40,11 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one request writes: all of it is committed, or none."""
+    """What one request writes: all of it is committed, or none, and nothing once it is late."""
 
     writes: Sequence[tuple[type[Document], Write]]
+    made: float = field(default_factory=time.time)
+    """Unix seconds, by the clock that ids are made by: it goes on while a laptop sleeps."""
 
     @property
     def ids(self) -> set[str]:
@@ -54,12 +56,10 @@ class Unit:
 class _Waiting:
     unit: Unit
     done: asyncio.Future[None]
-    since: float = field(default_factory=time.time)
     conflicted: bool = False
 
     def is_late(self) -> bool:
-        # By the clock that ids are made by: it goes on while a laptop sleeps, the monotonic one does not.
-        return time.time() - self.since > MAX_WAIT_SECONDS
+        return time.time() - self.unit.made > MAX_WAIT_SECONDS
 
 
 class GroupCommit:

@@ -10,9 +10,11 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.config import Settings
+from gateway.kit import clock, ids
 from gateway.main import create_app
 from gateway.payments import counts, progress, totals
 from gateway.payments.documents import Transaction
+from gateway.store.unit_of_work import Session
 from tests.support.factories import API, Merchant, create_charge, create_merchant, log_in
 
 _FILTERS: list[dict[str, Any]] = [
@@ -159,6 +161,28 @@ async def test_totals_are_right_while_payments_are_made_and_complete(
             assert total == len(found.get("transactions", [])), path
     await asyncio.gather(*charging)
     assert answered == 160
+
+
+async def test_a_slow_count_leaves_out_nothing_that_comes_meanwhile(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant = await create_merchant(client)
+    headers = {**merchant.headers, **await log_in(client, email=merchant.email)}
+    await _charge_some(client, merchant, 2)
+    figures_of, now = counts.figures_of, clock.now
+    with monkeypatch.context() as patched:
+        patched.setattr(ids, "_last_millis", ids._last_millis)  # ids never go back: they are to, here
+
+        async def slowly(owner_id: str, session: Session) -> counts.Figures:
+            figures = await figures_of(owner_id, session)
+            patched.setattr(clock, "now", lambda: now() + timedelta(minutes=1))
+            return figures
+
+        patched.setattr(counts, "figures_of", slowly)
+        await client.get(f"{API}/payments/query?minAmount=1", headers=headers)
+    await _charge_some(client, merchant, 3)
+    answer = await client.get(f"{API}/payments/query?minAmount=1", headers=headers)
+    assert answer.json()["totalTransactions"] == 5
 
 
 async def test_totals_of_a_status_hold_whichever_side_is_counted(

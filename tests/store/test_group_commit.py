@@ -1,6 +1,7 @@
 """Group commit: each answered after its own commit, each failing alone."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -198,5 +199,15 @@ async def test_one_that_waited_too_long_is_refused(store: Store, monkeypatch: py
     group.start()
     with pytest.raises(StoreBusy):
         await waiting
+    await group.stop()
+    assert await _stored(store) == set()
+
+
+async def test_how_long_a_unit_has_waited_counts_from_when_it_was_made(store: Store) -> None:
+    group = GroupCommit(max_waiting=100, max_group=10)
+    group.start()
+    made = time.time() - group_commit.MAX_WAIT_SECONDS - 1
+    with pytest.raises(StoreBusy):
+        await group.commit(Unit(_unit("old").writes, made))
     await group.stop()
     assert await _stored(store) == set()
